@@ -1,0 +1,242 @@
+"""The pipeline component `lstm_tagger`."""
+
+import contextlib
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence
+from typing import Tuple, Union
+
+import numpy
+from numpy.typing import NDArray
+from spacy.attrs import TAG
+from spacy.errors import Errors
+from spacy.language import Language
+from spacy.pipeline import Tagger
+from spacy.tokens import Doc
+from spacy.training import Example, validate_examples, validate_get_examples
+from spacy.vocab import Vocab
+from thinc.api import Config, Model, SequenceCategoricalCrossentropy
+from thinc.types import Floats2d
+
+from .vocabulary import find_encoders, set_vocabulary
+
+default_model_config = """
+[model]
+@architectures = "spacy_lstm_tagger.LSTMTagger.v1"
+
+[model.tok2vec]
+@architectures = "spacy_lstm_tagger.WordCharBiLSTM.v1"
+width = 400
+depth = 2
+word_width = 100
+character_width = 50
+character_lstm_width = 200
+word_dropout = 0.25
+input_dropout = 1.0
+layer_dropout = 1.0
+min_word_count = 1
+min_character_count = 3
+max_characters = 24
+window = 256
+window_overlap = 32
+include_static_vectors = false
+"""
+DEFAULT_LSTM_TAGGER_MODEL = Config().from_str(default_model_config)["model"]
+
+
+@Language.factory(
+    "lstm_tagger",
+    assigns=["token.tag"],
+    default_config={
+        "model": DEFAULT_LSTM_TAGGER_MODEL,
+        "overwrite": False,
+        "scorer": {"@scorers": "spacy.tagger_scorer.v1"},
+        "neg_prefix": "!",
+        "label_smoothing": 0.0,
+    },
+    default_score_weights={
+        "tag_acc": 1.0,
+        "pos_acc": 0.0,
+        "tag_micro_p": None,
+        "tag_micro_r": None,
+        "tag_micro_f": None,
+    },
+)
+def make_lstm_tagger(
+    nlp: Language,
+    name: str,
+    model: Model[List[Doc], List[Floats2d]],
+    overwrite: bool,
+    scorer: Optional[Callable],
+    neg_prefix: str,
+    label_smoothing: float,
+) -> "LSTMTagger":
+    """Construct a part-of-speech tagger around an LSTM.
+
+    model (Model[List[Doc], List[Floats2d]]): Scores each tag for each token. In
+        training the scores are probabilities.
+    overwrite (bool): Whether to overwrite tags that are set already.
+    scorer (Optional[Callable]): The scoring method.
+    neg_prefix (str): What marks a tag that a token does not have, in training data.
+    label_smoothing (float): How much probability is shared by the other tags, as
+        training sees it.
+    """
+    return LSTMTagger(
+        nlp.vocab,
+        model,
+        name,
+        overwrite=overwrite,
+        scorer=scorer,
+        neg_prefix=neg_prefix,
+        label_smoothing=label_smoothing,
+    )
+
+
+class LSTMTagger(Tagger):
+    """Pipeline component for part-of-speech tagging: a drop-in for spaCy's own
+    `tagger`, with its settings, scores and treatment of annotations."""
+
+    def set_annotations(
+        self, docs: Union[Doc, Sequence[Doc]], batch_tag_ids: Sequence[NDArray]
+    ) -> None:
+        """Set the tags of documents, all tags of a document in one step.
+
+        docs (Union[Doc, Sequence[Doc]]): The documents to modify.
+        batch_tag_ids (Sequence[NDArray]): For each document the positions of its
+            tags in `labels`, as `predict` returns them. *Shape:* (n_tokens,)
+        """
+        if isinstance(docs, Doc):
+            docs = [docs]
+        strings = self.vocab.strings
+        hashes = numpy.asarray([strings.add(tag) for tag in self.labels], dtype="uint64")
+        for doc, tag_ids in zip(docs, batch_tag_ids):
+            if len(doc):
+                tags = hashes[tag_ids]
+                if not self.cfg["overwrite"]:
+                    present = doc.to_array(TAG)
+                    tags = numpy.where(present != 0, present, tags)
+                doc.from_array(TAG, tags)
+
+    def initialize(
+        self,
+        get_examples: Callable[[], Iterable[Example]],
+        *,
+        nlp: Optional[Language] = None,
+        labels: Optional[Iterable[str]] = None,
+    ) -> None:
+        """Initialize the pipe for training. The labels and the vocabulary are taken
+        from all examples, not from a sample.
+
+        get_examples (Callable[[], Iterable[Example]]): Returns the examples.
+        nlp (Optional[Language]): The current nlp object.
+        labels (Optional[Iterable[str]]): The tags, for example from the
+            `init labels` command. By default those of the examples.
+        """
+        validate_get_examples(get_examples, "LSTMTagger.initialize")
+        if labels is None:
+            labels = self._collect_tags(get_examples())
+        encoders = [
+            encoder
+            for encoder in find_encoders(self.model)
+            if encoder.attrs["vocabulary"] is None
+        ]
+        for encoder in encoders:
+            set_vocabulary(encoder, (example.x for example in get_examples()))
+        super().initialize(get_examples, nlp=nlp, labels=labels)
+        # A later call starts from its own examples.
+        for encoder in encoders:
+            encoder.attrs["vocabulary"] = None
+
+    def _collect_tags(self, examples: Iterable[Example]) -> List[str]:
+        tags = {token.tag_ for example in examples for token in example.y}
+        # A negated tag tells something of the tag; it is not a tag itself.
+        return sorted({self._without_prefix(tag) for tag in tags if tag})
+
+    def _is_negated(self, tag: str) -> bool:
+        prefix = self.cfg["neg_prefix"]
+        return bool(prefix) and tag.startswith(prefix) and tag != prefix
+
+    def _without_prefix(self, tag: str) -> str:
+        return tag[len(self.cfg["neg_prefix"]) :] if self._is_negated(tag) else tag
+
+    def get_loss(
+        self, examples: Iterable[Example], scores: Sequence[Floats2d]
+    ) -> Tuple[float, List[Floats2d]]:
+        """Find the loss and its gradient for the batch of documents.
+
+        The gradient is that of the negative log-likelihood of the tags, with label
+        smoothing, with respect to the scores before the softmax. Tokens without a
+        tag, or that are misaligned, have none. The loss that is reported is the sum
+        of the squares of the gradient, as with spaCy's `tagger`, so that the two can
+        be compared: 0 when all tags are predicted with certainty.
+
+        examples (Iterable[Example]): The batch of examples.
+        scores (Sequence[Floats2d]): Probabilities. *Shape:* (n_tokens, n_labels)
+        RETURNS (Tuple[float, List[Floats2d]]): The loss and the gradient.
+        RAISES (ValueError): If an example has a tag that is not in `labels`, or if
+            the loss is not a number.
+        """
+        examples = list(examples)
+        validate_examples(examples, "LSTMTagger.get_loss")
+        loss_function = SequenceCategoricalCrossentropy(
+            names=self.labels,
+            normalize=False,
+            neg_prefix=self.cfg["neg_prefix"],
+            label_smoothing=self.cfg["label_smoothing"],
+        )
+        d_scores, loss = loss_function(scores, [self._truths(eg) for eg in examples])
+        if numpy.isnan(float(loss)):
+            raise ValueError(Errors.E910.format(name=self.name))
+        return float(loss), d_scores
+
+    def _truths(self, example: Example) -> List[Optional[str]]:
+        """The tag of each predicted token, None where it is missing."""
+        tags = [tag or None for tag in example.get_aligned("TAG", as_string=True)]
+        known = set(self.labels)
+        for tag in tags:
+            if tag is not None and self._without_prefix(tag) not in known:
+                raise ValueError(
+                    f"[{self.name}] The training data has the tag '{tag}', which is not "
+                    f"one of the {len(known)} labels of the component. Labels can't be "
+                    f"added after initialization: add it to the labels given to "
+                    f"'initialize', or initialize with data that has all tags."
+                )
+        return tags
+
+    def from_bytes(
+        self, bytes_data: bytes, *, exclude: Iterable[str] = tuple()
+    ) -> "LSTMTagger":
+        """Load the pipe from a bytestring.
+
+        bytes_data (bytes): The serialized pipe.
+        exclude (Iterable[str]): Names of serialization fields to exclude.
+        RAISES (ValueError): If the weights are damaged or those of another model.
+        """
+        with self._explain_errors("the given bytes"):
+            return super().from_bytes(bytes_data, exclude=exclude)
+
+    def from_disk(
+        self, path: Union[str, Path], *, exclude: Iterable[str] = tuple()
+    ) -> "LSTMTagger":
+        """Load the pipe from disk.
+
+        path (Union[str, Path]): Path to a directory.
+        exclude (Iterable[str]): Names of serialization fields to exclude.
+        RAISES (ValueError): If the weights are damaged or those of another model.
+        """
+        with self._explain_errors(f"'{path}'"):
+            return super().from_disk(path, exclude=exclude)
+
+    @contextlib.contextmanager
+    def _explain_errors(self, source: str) -> Iterator[None]:
+        # Damaged msgpack fails in many ways, depending on where the damage is.
+        try:
+            yield
+        except OSError:
+            raise
+        except Exception as error:
+            raise ValueError(
+                f"[{self.name}] Can't load the component from {source}: {error!r}. The "
+                f"weights are damaged, or were saved by a model with another config. "
+                f"Restore the directory from a backup or train the pipeline again, and "
+                f"check that its config.cfg is the one that it was trained with."
+            ) from error

@@ -1,0 +1,156 @@
+"""The encoder: word embeddings and character vectors into a BiLSTM."""
+
+from dataclasses import dataclass
+from typing import List, Optional
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ..vocabulary import UNKNOWN_WORD, Vocabulary
+from .bilstm import BiLSTM
+from .character_lstm import CharacterLSTM
+
+
+@dataclass(frozen=True)
+class FormTensors:
+    """The unique word forms of a batch of documents.
+
+    word_rows (Tensor): Rows of the word table. *Shape:* (n_forms,)
+    characters (Tensor): Rows of the character table. *Shape:* (n_forms, max_length)
+    character_lengths (Tensor): On the CPU. *Shape:* (n_forms,)
+    static_vectors (Optional[Tensor]): *Shape:* (n_forms, vectors_width)
+    """
+
+    word_rows: Tensor
+    characters: Tensor
+    character_lengths: Tensor
+    static_vectors: Optional[Tensor]
+
+
+@dataclass(frozen=True)
+class WindowTensors:
+    """Windows over the tokens, longest first, as one padded batch.
+
+    forms (Tensor): The form of each token. *Shape:* (n_windows, max_length)
+    lengths (Tensor): On the CPU. *Shape:* (n_windows,)
+    kept (Tensor): Flat positions in the batch whose vectors are wanted.
+        *Shape:* (n_kept,)
+    """
+
+    forms: Tensor
+    lengths: Tensor
+    kept: Tensor
+
+
+class WordCharEncoder(nn.Module):
+    """Word embeddings, character vectors and, optionally, projected static
+    vectors, concatenated and read by a BiLSTM (Plank et al., 2016).
+
+    The module has no training mode: dropout is an argument of `forward`, so that
+    one thread can tag while another one tags, too, or trains.
+
+    vocabulary (Vocabulary): The words and characters with an embedding.
+    width (int): Width of the output.
+    depth (int): Layers of the BiLSTM.
+    word_width (int): Width of the word embeddings and of the projected vectors.
+    character_width (int): Width of the character embeddings.
+    character_lstm_width (int): Width of the character vectors of words.
+    word_dropout (float): In training, a word of frequency f is replaced by the
+        unknown word with probability word_dropout / (word_dropout + f), as by
+        Kiperwasser & Goldberg (2016).
+    input_dropout (float): Dropout on the input of the BiLSTM, as a multiple of
+        the rate given to `forward`.
+    layer_dropout (float): Dropout after each layer, likewise.
+    vectors_width (int): Width of the static vectors, 0 for none.
+    """
+
+    def __init__(
+        self,
+        vocabulary: Vocabulary,
+        *,
+        width: int,
+        depth: int,
+        word_width: int,
+        character_width: int,
+        character_lstm_width: int,
+        word_dropout: float,
+        input_dropout: float,
+        layer_dropout: float,
+        vectors_width: int,
+    ) -> None:
+        super().__init__()
+        self.vocabulary = vocabulary
+        self.input_dropout = input_dropout
+        self.layer_dropout = layer_dropout
+        self.word_embedding = nn.Embedding(vocabulary.n_word_rows, word_width)
+        self.character_lstm = CharacterLSTM(
+            n_rows=vocabulary.n_character_rows,
+            embedding_width=character_width,
+            width=character_lstm_width,
+        )
+        input_width = word_width + character_lstm_width
+        if vectors_width:
+            self.vectors_projection = nn.Linear(vectors_width, word_width, bias=False)
+            input_width += word_width
+        self.bilstm = BiLSTM(input_width=input_width, width=width, depth=depth)
+        self.layer_norm = nn.LayerNorm(width)
+        # What whitespace tokens get, which the BiLSTM does not read.
+        self.whitespace = nn.Parameter(torch.zeros(width))
+        nn.init.normal_(self.word_embedding.weight, std=0.1)
+        nn.init.zeros_(self.word_embedding.weight[UNKNOWN_WORD])
+        counts = torch.from_numpy(vocabulary.word_counts).float()
+        unknown_rate = functional.pad(word_dropout / (word_dropout + counts), (1, 0))
+        self.unknown_rate: Tensor
+        self.register_buffer("unknown_rate", unknown_rate, persistent=False)
+
+    def forward(
+        self,
+        forms: FormTensors,
+        windows: List[WindowTensors],
+        sources: Tensor,
+        *,
+        dropout: float,
+    ) -> Tensor:
+        """
+        forms (FormTensors): The word forms of the batch.
+        windows (List[WindowTensors]): The tokens that are not whitespace.
+        sources (Tensor): For each token, where its vector stands among those
+            kept of all windows, or their number for whitespace.
+            *Shape:* (n_tokens,)
+        dropout (float): The dropout rate, 0 for none at all.
+        RETURNS (Tensor): *Shape:* (n_tokens, width)
+        """
+        fixed = self._form_vectors(forms)
+        kept = [
+            self._read_windows(forms.word_rows, fixed, batch, dropout)
+            for batch in windows
+        ]
+        return torch.cat((*kept, self.whitespace[None]))[sources]
+
+    def _form_vectors(self, forms: FormTensors) -> Tensor:
+        """The part of the input that depends on the form alone, always."""
+        vectors = self.character_lstm(forms.characters, forms.character_lengths)
+        if forms.static_vectors is None:
+            return vectors
+        projected = self.vectors_projection(forms.static_vectors)
+        return torch.cat((vectors, projected), dim=1)
+
+    def _read_windows(
+        self, word_rows: Tensor, fixed: Tensor, batch: WindowTensors, dropout: float
+    ) -> Tensor:
+        words = word_rows[batch.forms]
+        if dropout > 0.0:
+            unknown = torch.bernoulli(self.unknown_rate[words]).bool()
+            words = words.masked_fill(unknown, UNKNOWN_WORD)
+        # embedding() adds up the gradients of repeated forms; indexing would, too,
+        # but far slower.
+        inputs = torch.cat(
+            (self.word_embedding(words), functional.embedding(batch.forms, fixed)),
+            dim=2,
+        )
+        inputs = functional.dropout(inputs, dropout * self.input_dropout)
+        outputs = self.bilstm(
+            inputs, batch.lengths, dropout=dropout * self.layer_dropout
+        )
+        return self.layer_norm(outputs.flatten(0, 1)[batch.kept])

@@ -1,0 +1,121 @@
+"""The words and characters an encoder knows, as sorted arrays of numbers."""
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Dict, Iterable, List
+
+import numpy
+from numpy.typing import NDArray
+from spacy.tokens import Doc
+from thinc.api import Model
+
+# Row 0 of the word table is the unknown word. Row 0 of the character table is
+# padding; the next three mark unknown characters and the two ends of a word.
+UNKNOWN_WORD = 0
+PADDING, UNKNOWN_CHARACTER, WORD_START, WORD_END = range(4)
+N_SPECIAL_WORDS = 1
+N_SPECIAL_CHARACTERS = 4
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The words and characters that have an embedding of their own.
+
+    Words are kept as spaCy's 64-bit hashes of their lower-cased form, so that
+    a whole batch is looked up in one step and no strings need to be stored.
+
+    words (NDArray[numpy.uint64]): Sorted hashes. *Shape:* (n_words,)
+    word_counts (NDArray[numpy.int64]): How often each word occurs in the data
+        that the vocabulary was built from. *Shape:* (n_words,)
+    characters (NDArray[numpy.int64]): Sorted code points. *Shape:* (n_characters,)
+    from_sample (bool): Whether it was built from the few documents that a layer
+        is initialized with, and so may be replaced by a better one.
+    """
+
+    words: NDArray[numpy.uint64]
+    word_counts: NDArray[numpy.int64]
+    characters: NDArray[numpy.int64]
+    from_sample: bool = False
+
+    @property
+    def n_word_rows(self) -> int:
+        """How many rows the table of word embeddings has."""
+        return len(self.words) + N_SPECIAL_WORDS
+
+    @property
+    def n_character_rows(self) -> int:
+        """How many rows the table of character embeddings has."""
+        return len(self.characters) + N_SPECIAL_CHARACTERS
+
+    def word_rows(self, lower: NDArray[numpy.uint64]) -> NDArray[numpy.int64]:
+        """Look up lower-cased forms, given by their hashes.
+
+        RETURNS (NDArray[numpy.int64]): Rows of the word table, 0 for unknown
+            words. *Shape:* that of the input.
+        """
+        return _find(self.words, lower, N_SPECIAL_WORDS, UNKNOWN_WORD)
+
+    def character_rows(self, codes: NDArray[numpy.int64]) -> NDArray[numpy.int64]:
+        """Look up code points.
+
+        RETURNS (NDArray[numpy.int64]): Rows of the character table. *Shape:*
+            that of the input.
+        """
+        return _find(self.characters, codes, N_SPECIAL_CHARACTERS, UNKNOWN_CHARACTER)
+
+
+def build_vocabulary(
+    docs: Iterable[Doc],
+    *,
+    min_word_count: int = 1,
+    min_character_count: int = 1,
+    from_sample: bool = False,
+) -> Vocabulary:
+    """Collect the words and characters of the documents. The same documents
+    give the same vocabulary, in whatever order they come.
+
+    docs (Iterable[Doc]): The documents. Whitespace tokens are skipped.
+    min_word_count (int): How often a lower-cased form must occur.
+    min_character_count (int): How often a character must occur.
+    from_sample (bool): Recorded in the vocabulary.
+    """
+    words: Dict[int, int] = Counter()
+    forms: Dict[str, int] = Counter()
+    for doc in docs:
+        for token in doc:
+            if not token.is_space:
+                words[token.lower] += 1
+                forms[token.text] += 1
+    characters: Dict[str, int] = Counter()
+    for form, count in forms.items():
+        for character in form:
+            characters[character] += count
+    known_words = sorted(w for w, count in words.items() if count >= min_word_count)
+    known_characters = sorted(
+        ord(c) for c, count in characters.items() if count >= min_character_count
+    )
+    return Vocabulary(
+        words=numpy.asarray(known_words, dtype="uint64"),
+        word_counts=numpy.asarray([words[w] for w in known_words], dtype="int64"),
+        characters=numpy.asarray(known_characters, dtype="int64"),
+        from_sample=from_sample,
+    )
+
+
+def find_encoders(model: Model) -> List[Model]:
+    """The layers of a model that have a vocabulary."""
+    return [node for node in model.walk() if "build_vocabulary" in node.attrs]
+
+
+def set_vocabulary(encoder: Model, docs: Iterable[Doc]) -> None:
+    """Build the vocabulary that the encoder will be initialized with."""
+    encoder.attrs["vocabulary"] = encoder.attrs["build_vocabulary"](docs)
+
+
+def _find(
+    known: NDArray, wanted: NDArray, n_special: int, unknown: int
+) -> NDArray[numpy.int64]:
+    if not len(known):
+        return numpy.full(wanted.shape, unknown, dtype="int64")
+    position = numpy.minimum(numpy.searchsorted(known, wanted), len(known) - 1)
+    return numpy.where(known[position] == wanted, position + n_special, unknown)
