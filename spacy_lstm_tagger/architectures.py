@@ -94,7 +94,7 @@ def build_word_char_bilstm(
         "layer_dropout": layer_dropout,
     }
     _validate(settings, max_characters=max_characters)
-    model = PyTorchWrapper_v3(None, _convert_inputs, _convert_outputs)
+    model = PyTorchWrapper_v3(cast(Any, None), _convert_inputs, _convert_outputs)
     model.name = "word_char_bilstm"
     model.set_dim("nO", width)
     model.shims[0] = AveragingShim(
@@ -240,21 +240,25 @@ def _init(
         no_keys = numpy.zeros(0, dtype="uint64")
         vectors_width = find_vectors(model.ops, X[0].vocab, no_keys).shape[1]
     vocabulary = _choose_vocabulary(model, X or [])
-    shim.set_module(WordCharEncoder(vocabulary, vectors_width=vectors_width, **settings))
+    shim.set_module(
+        WordCharEncoder(vocabulary, vectors_width=vectors_width, **settings)
+    )
 
 
 def _choose_vocabulary(model: Encoder, docs: List[Doc]) -> Vocabulary:
     """The vocabulary that was set, or else the present one, or else a new one."""
     chosen = model.attrs["vocabulary"]
-    present = getattr(model.shims[0].module, "vocabulary", None)
+    shim = cast(AveragingShim, model.shims[0])
+    present = getattr(shim.module, "vocabulary", None)
     if chosen is None and present is not None and not present.from_sample:
         chosen = present
     if chosen is None:
         warnings.warn(
-            f"The vocabulary of a word and character BiLSTM is built from the {len(docs)} "
-            f"documents that spaCy initializes a layer with, which is too few for "
-            f"training. Set 'spacy_lstm_tagger.build_vocabulary.v1' as "
-            f"[initialize.before_init] to build it from all of your data."
+            f"The vocabulary of a word and character BiLSTM is built from the "
+            f"{len(docs)} documents that spaCy initializes a layer with, which is too "
+            f"few for training. Set 'spacy_lstm_tagger.build_vocabulary.v1' as "
+            f"[initialize.before_init] to build it from all of your data.",
+            stacklevel=2,
         )
         chosen = model.attrs["build_vocabulary"](docs, from_sample=True)
     return chosen

@@ -2,8 +2,18 @@
 
 import contextlib
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence
-from typing import Tuple, Union
+from typing import (
+    Any,
+    Callable,
+    Iterable,
+    Iterator,
+    List,
+    Optional,
+    Sequence,
+    Tuple,
+    Union,
+    cast,
+)
 
 import numpy
 from numpy.typing import NDArray
@@ -13,7 +23,6 @@ from spacy.language import Language
 from spacy.pipeline import Tagger
 from spacy.tokens import Doc
 from spacy.training import Example, validate_examples, validate_get_examples
-from spacy.vocab import Vocab
 from thinc.api import Config, Model, SequenceCategoricalCrossentropy
 from thinc.types import Floats2d
 
@@ -107,7 +116,9 @@ class LSTMTagger(Tagger):
         if isinstance(docs, Doc):
             docs = [docs]
         strings = self.vocab.strings
-        hashes = numpy.asarray([strings.add(tag) for tag in self.labels], dtype="uint64")
+        hashes = numpy.asarray(
+            [strings.add(tag) for tag in self.labels], dtype="uint64"
+        )
         for doc, tag_ids in zip(docs, batch_tag_ids):
             if len(doc):
                 tags = hashes[tag_ids]
@@ -183,7 +194,8 @@ class LSTMTagger(Tagger):
             neg_prefix=self.cfg["neg_prefix"],
             label_smoothing=self.cfg["label_smoothing"],
         )
-        d_scores, loss = loss_function(scores, [self._truths(eg) for eg in examples])
+        truths = [self._truths(example) for example in examples]
+        d_scores, loss = loss_function(scores, cast(Any, truths))
         if numpy.isnan(float(loss)):
             raise ValueError(Errors.E910.format(name=self.name))
         return float(loss), d_scores
@@ -195,10 +207,10 @@ class LSTMTagger(Tagger):
         for tag in tags:
             if tag is not None and self._without_prefix(tag) not in known:
                 raise ValueError(
-                    f"[{self.name}] The training data has the tag '{tag}', which is not "
-                    f"one of the {len(known)} labels of the component. Labels can't be "
-                    f"added after initialization: add it to the labels given to "
-                    f"'initialize', or initialize with data that has all tags."
+                    f"[{self.name}] The training data has the tag '{tag}', which is "
+                    f"not one of the {len(known)} labels of the component. Labels "
+                    f"can't be added after initialization: add it to the labels given "
+                    f"to 'initialize', or initialize with data that has all tags."
                 )
         return tags
 

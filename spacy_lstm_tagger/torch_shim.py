@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from typing import Any, Dict, Iterator, Optional, Tuple
+from typing import Any, Dict, Iterator, Tuple, cast
 
 import torch
 from thinc.optimizers import Optimizer
@@ -50,10 +50,10 @@ class AveragingShim(PyTorchShim):
             return
         for name, parameter in self._model.named_parameters():
             if parameter.grad is not None:
-                updated, _ = optimizer(
-                    (self.id, name), torch2xp(parameter.data), torch2xp(parameter.grad)
-                )
-                self._assign(parameter, updated)
+                weights = cast(FloatsXd, torch2xp(parameter.data))
+                gradient = cast(FloatsXd, torch2xp(parameter.grad))
+                weights, _ = optimizer((self.id, name), weights, gradient)
+                self._assign(parameter, weights)
                 # Not zero_(): the optimizer may keep the array for later.
                 parameter.grad = None
 
@@ -82,7 +82,7 @@ class AveragingShim(PyTorchShim):
         if self._model is not None:
             super().to_device(device_type, device_id)
 
-    def _assign(self, parameter: torch.nn.Parameter, value: Optional[Any]) -> None:
+    def _assign(self, parameter: torch.nn.Parameter, value: FloatsXd) -> None:
         # In place, since cuDNN wants all weights of an LSTM in one piece of memory.
         tensor = xp2torch(value, device=parameter.device)
         if tensor.data_ptr() != parameter.data_ptr():

@@ -1,0 +1,45 @@
+"""Augmenters that configs can name."""
+
+import random
+from typing import Callable, Iterator, List
+
+from spacy.language import Language
+from spacy.tokens import Doc
+from spacy.training import Example
+
+
+def create_join_augmenter(
+    max_sentences: int = 10,
+) -> Callable[[Language, Example], Iterator[Example]]:
+    """Create an augmenter that adds, to the examples of a corpus, runs of them
+    joined into one: a tagger that has only seen single sentences is worse at whole
+    documents. Each example is seen alone and, the last few excepted, once more in
+    a run of 2 to `max_sentences`, so the corpus has to come in its own order.
+
+    max_sentences (int): The most examples of a run.
+    """
+    if max_sentences < 2:
+        raise ValueError(
+            f"Can't join runs of at most {max_sentences} sentences: 'max_sentences' "
+            f"needs to be at least 2."
+        )
+    run: List[Example] = []
+    run_length = 2
+
+    def join(nlp: Language, example: Example) -> Iterator[Example]:
+        nonlocal run_length
+        yield example
+        run.append(example)
+        if len(run) >= run_length:
+            yield join_examples(run)
+            run.clear()
+            run_length = random.randint(2, max_sentences)
+
+    return join
+
+
+def join_examples(examples: List[Example]) -> Example:
+    """One example of several, in their order, with all of their annotations."""
+    predicted = Doc.from_docs([example.predicted for example in examples])
+    reference = Doc.from_docs([example.reference for example in examples])
+    return Example(predicted, reference)
