@@ -94,13 +94,13 @@ def make_contestants(work_dir: Path, lang: str) -> List[Contestant]:
     )
     return [
         Contestant("tagger", stock, SENTENCE, True),
-        Contestant("tagger (documents)", stock, DOCUMENT, False),
+        Contestant("tagger-documents", stock, DOCUMENT, False),
         Contestant("lstm_tagger", CONFIGS / "default.cfg", SENTENCE, True),
     ]
 
 
 def output_path(contestant: Contestant, work_dir: Path) -> Path:
-    return work_dir / contestant.name.replace(" ", "-").strip("()")
+    return work_dir / contestant.name
 
 
 def train(contestant: Contestant, work_dir: Path, lang: str, seed: int) -> None:

@@ -178,7 +178,7 @@ def _form_tensors(
     return FormTensors(
         word_rows=_to_torch(forms.word_rows, device),
         characters=_to_torch(forms.characters, device),
-        character_lengths=torch.from_numpy(forms.character_lengths),
+        character_lengths=_to_torch(forms.character_lengths, device),
         static_vectors=vectors,
     )
 
@@ -188,7 +188,7 @@ def _window_tensors(
 ) -> WindowTensors:
     return WindowTensors(
         forms=_to_torch(forms.token_forms[batch.tokens], device),
-        lengths=torch.from_numpy(batch.lengths),
+        lengths=_to_torch(batch.lengths, device),
         kept=_to_torch(numpy.flatnonzero(batch.kept), device),
     )
 

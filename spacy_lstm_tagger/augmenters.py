@@ -10,6 +10,7 @@ from spacy.training import Example
 
 def create_join_augmenter(
     max_sentences: int = 10,
+    gold_preproc: bool = False,
 ) -> Callable[[Language, Example], Iterator[Example]]:
     """Create an augmenter that adds, to the examples of a corpus, runs of them
     joined into one: a tagger that has only seen single sentences is worse at whole
@@ -17,6 +18,8 @@ def create_join_augmenter(
     a run of 2 to `max_sentences`, so the corpus has to come in its own order.
 
     max_sentences (int): The most examples of a run.
+    gold_preproc (bool): Whether runs have the tokens of the annotation, instead of
+        those that the pipeline's tokenizer finds, as it will in real text.
     """
     if max_sentences < 2:
         raise ValueError(
@@ -31,15 +34,22 @@ def create_join_augmenter(
         yield example
         run.append(example)
         if len(run) >= run_length:
-            yield join_examples(run)
+            yield join_examples(nlp, run, gold_preproc=gold_preproc)
             run.clear()
             run_length = random.randint(2, max_sentences)
 
     return join
 
 
-def join_examples(examples: List[Example]) -> Example:
+def join_examples(
+    nlp: Language, examples: List[Example], *, gold_preproc: bool
+) -> Example:
     """One example of several, in their order, with all of their annotations."""
-    predicted = Doc.from_docs([example.predicted for example in examples])
-    reference = Doc.from_docs([example.reference for example in examples])
+    references = [example.reference for example in examples]
+    reference = Doc.from_docs(references)
+    # Like spaCy's corpus reader: there is no text to tokenize without spaces.
+    if gold_preproc or any(doc.has_unknown_spaces for doc in references):
+        predicted = Doc.from_docs([example.predicted for example in examples])
+    else:
+        predicted = nlp.make_doc(reference.text)
     return Example(predicted, reference)

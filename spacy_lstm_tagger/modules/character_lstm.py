@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor, nn
 
-from .lstm import bidirectional_lstm, pack
+from .lstm import BidirectionalLSTM, make_reversal
 
-# Forms are read in chunks of similar length, which bounds the padding and memory.
-CHUNK_SIZE = 1024
+# Forms are read in chunks of similar length: little padding, and flat memory.
+CHUNK_SIZE = 128
 
 
 class CharacterLSTM(nn.Module):
@@ -21,25 +21,28 @@ class CharacterLSTM(nn.Module):
     def __init__(self, *, n_rows: int, embedding_width: int, width: int) -> None:
         super().__init__()
         self.embedding = nn.Embedding(n_rows, embedding_width)
-        self.lstm = bidirectional_lstm(embedding_width, width)
+        self.lstm = BidirectionalLSTM(embedding_width, width)
         nn.init.normal_(self.embedding.weight, std=0.1)
 
     def forward(self, characters: Tensor, lengths: Tensor) -> Tensor:
         """
         characters (Tensor): Rows of the character table, padded at the end.
             *Shape:* (n_forms, max_length)
-        lengths (Tensor): On the CPU. *Shape:* (n_forms,)
+        lengths (Tensor): *Shape:* (n_forms,)
         RETURNS (Tensor): *Shape:* (n_forms, width)
         """
         order = torch.argsort(lengths, descending=True, stable=True)
         chunks = [
-            self._read(characters[rows.to(characters.device)], lengths[rows])
+            self._read(characters[rows], lengths[rows])
             for rows in order.split(CHUNK_SIZE)
         ]
-        restore = torch.argsort(order).to(characters.device)
-        return torch.cat(chunks)[restore]
+        return torch.cat(chunks)[torch.argsort(order)]
 
     def _read(self, characters: Tensor, lengths: Tensor) -> Tensor:
-        embedded = self.embedding(characters[:, : int(lengths[0])])
-        _, (final, _) = self.lstm(pack(embedded, lengths))
-        return torch.cat((final[0], final[1]), dim=1)
+        max_length = int(lengths[0])
+        embedded = self.embedding(characters[:, :max_length])
+        states = self.lstm(embedded, make_reversal(lengths, max_length))
+        ahead, back = states.chunk(2, dim=2)
+        last = torch.arange(len(lengths), device=lengths.device), lengths - 1
+        # The backward direction ends at the first character.
+        return torch.cat((ahead[last], back[:, 0]), dim=1)

@@ -18,7 +18,7 @@ class FormTensors:
 
     word_rows (Tensor): Rows of the word table. *Shape:* (n_forms,)
     characters (Tensor): Rows of the character table. *Shape:* (n_forms, max_length)
-    character_lengths (Tensor): On the CPU. *Shape:* (n_forms,)
+    character_lengths (Tensor): *Shape:* (n_forms,)
     static_vectors (Optional[Tensor]): *Shape:* (n_forms, vectors_width)
     """
 
@@ -30,10 +30,10 @@ class FormTensors:
 
 @dataclass(frozen=True)
 class WindowTensors:
-    """Windows over the tokens, longest first, as one padded batch.
+    """Windows over the tokens, as one padded batch.
 
     forms (Tensor): The form of each token. *Shape:* (n_windows, max_length)
-    lengths (Tensor): On the CPU. *Shape:* (n_windows,)
+    lengths (Tensor): *Shape:* (n_windows,)
     kept (Tensor): Flat positions in the batch whose vectors are wanted.
         *Shape:* (n_kept,)
     """
