@@ -15,7 +15,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Dict, Iterable, Iterator, List, NamedTuple, Set
+from typing import Dict, Iterable, Iterator, List, NamedTuple, Set, Tuple
 
 import spacy
 import srsly
@@ -39,16 +39,23 @@ class Contestant(NamedTuple):
     config: Path
     n_sents: int
     gold_preproc: bool
+    overrides: Tuple[str, ...] = ()
 
 
 def main(
-    treebank: Path, work_dir: Path, lang: str = "xx", seed: int = 0, jobs: int = 1
+    treebank: Path,
+    work_dir: Path,
+    lang: str = "xx",
+    seed: int = 0,
+    jobs: int = 1,
+    max_steps: int = 6000,
 ) -> None:
-    """Train, evaluate and print. `jobs` pipelines are trained at a time."""
+    """Train, evaluate and print. `jobs` pipelines are trained at a time. `max_steps`
+    is for lstm_tagger; spaCy's tagger stops when it gets no better."""
     work_dir.mkdir(parents=True, exist_ok=True)
     for split in SPLITS:
         convert(treebank, split, work_dir)
-    contestants = make_contestants(work_dir, lang)
+    contestants = make_contestants(work_dir, lang, max_steps)
     with ThreadPoolExecutor(max_workers=jobs) as executor:
         list(executor.map(lambda c: train(c, work_dir, lang, seed), contestants))
     pipelines = {c.name: load(c, work_dir) for c in contestants}
@@ -83,7 +90,7 @@ def convert(treebank: Path, split: str, work_dir: Path) -> None:
         )
 
 
-def make_contestants(work_dir: Path, lang: str) -> List[Contestant]:
+def make_contestants(work_dir: Path, lang: str, max_steps: int) -> List[Contestant]:
     """spaCy's tagger, trained on gold tokens and as its users train it, and ours."""
     stock = work_dir / "tagger.cfg"
     subprocess.run(
@@ -95,7 +102,13 @@ def make_contestants(work_dir: Path, lang: str) -> List[Contestant]:
     return [
         Contestant("tagger", stock, SENTENCE, True),
         Contestant("tagger-documents", stock, DOCUMENT, False),
-        Contestant("lstm_tagger", CONFIGS / "default.cfg", SENTENCE, True),
+        Contestant(
+            "lstm_tagger",
+            CONFIGS / "default.cfg",
+            SENTENCE,
+            True,
+            ("--training.max_steps", str(max_steps)),
+        ),
     ]
 
 
@@ -115,6 +128,7 @@ def train(contestant: Contestant, work_dir: Path, lang: str, seed: int) -> None:
     command += ["--training.seed", str(seed), "--system.seed", str(seed)]
     command += ["--corpora.train.gold_preproc", gold_preproc]
     command += ["--corpora.dev.gold_preproc", gold_preproc]
+    command += contestant.overrides
     for split in ("train", "dev"):
         path = corpus_path(work_dir, split, contestant.n_sents)
         command += [f"--paths.{split}", str(path)]

@@ -14,11 +14,12 @@ from thinc.layers.pytorchwrapper import forward as pytorch_forward
 from thinc.types import Floats2d
 from thinc.util import torch2xp, xp2torch
 
+from .build_vocabulary import build_vocabulary
 from .forms import Forms, extract_forms
 from .modules.word_char_encoder import FormTensors, WindowTensors, WordCharEncoder
 from .torch_shim import AveragingShim
 from .vectors import find_vectors
-from .vocabulary import Vocabulary, build_vocabulary
+from .vocabulary import Vocabulary
 from .weights import load_encoder, save_encoder
 from .windows import WindowBatch, batch_windows, cut_windows, validate_window
 

@@ -6,7 +6,7 @@ from spacy.language import Language
 from spacy.training import Example
 from thinc.api import Model
 
-from .vocabulary import find_encoders, set_vocabulary
+from .build_vocabulary import find_encoders, set_vocabulary
 
 
 def create_build_vocabulary(
@@ -21,7 +21,8 @@ def create_build_vocabulary(
     """
 
     def build_vocabulary(nlp: Language) -> None:
-        for _, component in nlp.pipeline:
+        # Not only those enabled: `spacy pretrain` disables all of them.
+        for _, component in nlp.components:
             model = getattr(component, "model", None)
             if isinstance(model, Model):
                 for encoder in find_encoders(model):

@@ -1,6 +1,7 @@
 """The pipeline component `lstm_tagger`."""
 
 import contextlib
+import hashlib
 from pathlib import Path
 from typing import (
     Any,
@@ -23,10 +24,14 @@ from spacy.language import Language
 from spacy.pipeline import Tagger
 from spacy.tokens import Doc
 from spacy.training import Example, validate_examples, validate_get_examples
-from thinc.api import Config, Model, SequenceCategoricalCrossentropy
+from thinc.api import Config, Model
 from thinc.types import Floats2d
 
-from .vocabulary import find_encoders, set_vocabulary
+from .build_vocabulary import find_encoders, set_vocabulary
+from .loss import MISSING, cross_entropy_gradient
+
+# Where the checksum of the file `model` is written, in the component's directory.
+CHECKSUM = "model.sha256"
 
 default_model_config = """
 [model]
@@ -150,12 +155,14 @@ class LSTMTagger(Tagger):
             for encoder in find_encoders(self.model)
             if encoder.attrs["vocabulary"] is None
         ]
-        for encoder in encoders:
-            set_vocabulary(encoder, (example.x for example in get_examples()))
-        super().initialize(get_examples, nlp=nlp, labels=labels)
-        # A later call starts from its own examples.
-        for encoder in encoders:
-            encoder.attrs["vocabulary"] = None
+        try:
+            for encoder in encoders:
+                set_vocabulary(encoder, (example.x for example in get_examples()))
+            super().initialize(get_examples, nlp=nlp, labels=labels)
+        finally:
+            # A later call starts from its own examples.
+            for encoder in encoders:
+                encoder.attrs["vocabulary"] = None
 
     def _collect_tags(self, examples: Iterable[Example]) -> List[str]:
         tags = {token.tag_ for example in examples for token in example.y}
@@ -188,31 +195,52 @@ class LSTMTagger(Tagger):
         """
         examples = list(examples)
         validate_examples(examples, "LSTMTagger.get_loss")
-        loss_function = SequenceCategoricalCrossentropy(
-            names=self.labels,
-            normalize=False,
-            neg_prefix=self.cfg["neg_prefix"],
+        ops = self.model.ops
+        tags, negated = self._read_tags(examples)
+        gradient = cross_entropy_gradient(
+            ops.flatten(scores),
+            ops.asarray1i(tags),
+            ops.asarray1i(negated),
             label_smoothing=self.cfg["label_smoothing"],
         )
-        truths = [self._truths(example) for example in examples]
-        d_scores, loss = loss_function(scores, cast(Any, truths))
-        if numpy.isnan(float(loss)):
+        loss = float(cast(Any, gradient**2).sum())
+        if numpy.isnan(loss):
             raise ValueError(Errors.E910.format(name=self.name))
-        return float(loss), d_scores
+        lengths = ops.asarray1i([len(example.predicted) for example in examples])
+        return loss, ops.unflatten(gradient, lengths)
 
-    def _truths(self, example: Example) -> List[Optional[str]]:
-        """The tag of each predicted token, None where it is missing."""
-        tags = [tag or None for tag in example.get_aligned("TAG", as_string=True)]
-        known = set(self.labels)
-        for tag in tags:
-            if tag is not None and self._without_prefix(tag) not in known:
-                raise ValueError(
-                    f"[{self.name}] The training data has the tag '{tag}', which is "
-                    f"not one of the {len(known)} labels of the component. Labels "
-                    f"can't be added after initialization: add it to the labels given "
-                    f"to 'initialize', or initialize with data that has all tags."
-                )
-        return tags
+    def _read_tags(self, examples: Iterable[Example]) -> Tuple[List[int], List[bool]]:
+        """For each predicted token the position of its tag among the labels, MISSING
+        where there is none, and whether the tag is negated."""
+        positions = {label: i for i, label in enumerate(self.labels)}
+        tags, negated = [], []
+        for example in examples:
+            for tag in example.get_aligned("TAG", as_string=True):
+                # Missing is "", and None where the tokens are not aligned.
+                position = positions.get(self._without_prefix(tag)) if tag else MISSING
+                if position is None:
+                    raise ValueError(
+                        f"[{self.name}] The training data has the tag '{tag}', which "
+                        f"is not one of the {len(positions)} labels of the component. "
+                        f"Labels can't be added after initialization: add it to the "
+                        f"labels given to 'initialize', or initialize with data that "
+                        f"has all tags."
+                    )
+                tags.append(position)
+                negated.append(bool(tag) and self._is_negated(tag))
+        return tags, negated
+
+    def to_disk(
+        self, path: Union[str, Path], *, exclude: Iterable[str] = tuple()
+    ) -> None:
+        """Save the pipe to disk, and a checksum of the weights.
+
+        path (Union[str, Path]): Path to a directory.
+        exclude (Iterable[str]): Names of serialization fields to exclude.
+        """
+        super().to_disk(path, exclude=exclude)
+        if "model" not in exclude:
+            (Path(path) / CHECKSUM).write_text(_checksum(path))
 
     def from_bytes(
         self, bytes_data: bytes, *, exclude: Iterable[str] = tuple()
@@ -236,6 +264,8 @@ class LSTMTagger(Tagger):
         RAISES (ValueError): If the weights are damaged or those of another model.
         """
         with self._explain_errors(f"'{path}'"):
+            if "model" not in exclude:
+                _verify_checksum(path)
             return super().from_disk(path, exclude=exclude)
 
     @contextlib.contextmanager
@@ -243,6 +273,12 @@ class LSTMTagger(Tagger):
         # Damaged msgpack fails in many ways, depending on where the damage is.
         try:
             yield
+            n_scores = self.model.maybe_get_dim("nO")
+            if self.labels and n_scores not in (None, len(self.labels)):
+                raise ValueError(
+                    f"the weights are for {n_scores} tags, the labels are "
+                    f"{len(self.labels)}"
+                )
         except OSError:
             raise
         except Exception as error:
@@ -252,3 +288,13 @@ class LSTMTagger(Tagger):
                 f"Restore the directory from a backup or train the pipeline again, and "
                 f"check that its config.cfg is the one that it was trained with."
             ) from error
+
+
+def _verify_checksum(path: Union[str, Path]) -> None:
+    recorded = Path(path) / CHECKSUM
+    if recorded.exists() and recorded.read_text() != _checksum(path):
+        raise ValueError(f"the file 'model' does not match '{CHECKSUM}'")
+
+
+def _checksum(path: Union[str, Path]) -> str:
+    return hashlib.sha256((Path(path) / "model").read_bytes()).hexdigest()

@@ -12,7 +12,8 @@ from thinc.util import get_torch_default_device, torch2xp, xp2torch
 
 # A forked process inherits torch's thread pool without its threads, and waits for
 # them forever at its first large operation. One thread needs no pool.
-os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
 
 
 class AveragingShim(PyTorchShim):

@@ -15,14 +15,16 @@ WORDS, COUNTS, CHARACTERS = (
     "vocabulary.characters",
 )
 FROM_SAMPLE = "vocabulary.from_sample"
+# Not b"", which is what a damaged file may have.
+NOT_INITIALIZED = b"not initialized"
 PROJECTION = "vectors_projection.weight"
 
 
 def save_encoder(encoder: Optional[WordCharEncoder]) -> bytes:
-    """Serialize an encoder with its vocabulary. An encoder that is not initialized
-    yet, None, gives no bytes."""
+    """Serialize an encoder with its vocabulary. An encoder may also not be
+    initialized yet, and None."""
     if encoder is None:
-        return b""
+        return NOT_INITIALIZED
     vocabulary = encoder.vocabulary
     tensors = {k: v.cpu().contiguous() for k, v in encoder.state_dict().items()}
     # torch has few operations on unsigned numbers: the bits are stored as signed.
@@ -48,7 +50,7 @@ def load_encoder(
     device (torch.device): Where to put it.
     RAISES (ValueError): If these are not the weights of such an encoder.
     """
-    if not data:
+    if data == NOT_INITIALIZED:
         return None
     try:
         tensors = load(data)

@@ -20,6 +20,7 @@ class CharacterLSTM(nn.Module):
 
     def __init__(self, *, n_rows: int, embedding_width: int, width: int) -> None:
         super().__init__()
+        self.width = width
         self.embedding = nn.Embedding(n_rows, embedding_width)
         self.lstm = BidirectionalLSTM(embedding_width, width)
         nn.init.normal_(self.embedding.weight, std=0.1)
@@ -31,6 +32,9 @@ class CharacterLSTM(nn.Module):
         lengths (Tensor): *Shape:* (n_forms,)
         RETURNS (Tensor): *Shape:* (n_forms, width)
         """
+        if not len(lengths):
+            # Nothing but whitespace; an LSTM reads at least one sequence.
+            return self.embedding.weight.new_zeros((0, self.width))
         order = torch.argsort(lengths, descending=True, stable=True)
         chunks = [
             self._read(characters[rows], lengths[rows])

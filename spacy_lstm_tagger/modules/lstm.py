@@ -63,14 +63,18 @@ def _initialized_lstm(input_width: int, hidden_width: int) -> nn.LSTM:
     """One direction, with orthogonal recurrent weights (Saxe et al., 2014) and a
     forget gate that starts open (Jozefowicz et al., 2015)."""
     lstm = nn.LSTM(input_width, hidden_width, batch_first=True)
-    for gate in lstm.weight_hh_l0.data.chunk(4):
-        nn.init.orthogonal_(gate)
-    for gate in lstm.weight_ih_l0.data.chunk(4):
-        nn.init.xavier_uniform_(gate)
-    nn.init.zeros_(lstm.bias_hh_l0)
-    nn.init.zeros_(lstm.bias_ih_l0)
-    # Gates are in the order input, forget, cell, output.
-    nn.init.ones_(lstm.bias_ih_l0.data.chunk(4)[1])
+    for name, parameter in lstm.named_parameters():
+        # Gates are in the order input, forget, cell, output.
+        gates = parameter.data.chunk(4)
+        if name == "bias_ih_l0":
+            nn.init.zeros_(parameter)
+            nn.init.ones_(gates[1])
+        elif name == "bias_hh_l0":
+            nn.init.zeros_(parameter)
+        else:
+            is_recurrent = name == "weight_hh_l0"
+            for gate in gates:
+                (nn.init.orthogonal_ if is_recurrent else nn.init.xavier_uniform_)(gate)
     return lstm
 
 

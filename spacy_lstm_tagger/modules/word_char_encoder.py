@@ -95,6 +95,9 @@ class WordCharEncoder(nn.Module):
             input_width += word_width
         self.bilstm = BiLSTM(input_width=input_width, width=width, depth=depth)
         self.layer_norm = nn.LayerNorm(width)
+        # With the usual gain of 1 a few updates make the softmax certain, and what is
+        # learned is single words: a small gain leaves time to learn from context.
+        nn.init.constant_(self.layer_norm.weight, 0.45)
         # What whitespace tokens get, which the BiLSTM does not read.
         self.whitespace = nn.Parameter(torch.zeros(width))
         nn.init.normal_(self.word_embedding.weight, std=0.1)
@@ -120,7 +123,14 @@ class WordCharEncoder(nn.Module):
             *Shape:* (n_tokens,)
         dropout (float): The dropout rate, 0 for none at all.
         RETURNS (Tensor): *Shape:* (n_tokens, width)
+        RAISES (ValueError): If nothing would be left after dropout.
         """
+        scale = max(self.input_dropout, self.layer_dropout)
+        if dropout * scale >= 1.0:
+            raise ValueError(
+                f"A dropout of {dropout} times {scale}, the greater of 'input_dropout' "
+                f"and 'layer_dropout', is not less than 1: nothing would be left."
+            )
         fixed = self._form_vectors(forms)
         kept = [
             self._read_windows(forms.word_rows, fixed, batch, dropout)

@@ -1,0 +1,156 @@
+import ast
+import importlib.metadata
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Dict, Set
+
+import pytest
+import spacy
+from spacy.util import registry
+
+import spacy_lstm_tagger
+
+PACKAGE = Path(spacy_lstm_tagger.__file__).parent
+ENCODER = "spacy_lstm_tagger.WordCharBiLSTM.v1"
+ENTRY_POINTS = [
+    (entry.group.split("_", 1)[1], entry.name)
+    for entry in importlib.metadata.distribution("spacy-lstm-tagger").entry_points
+    if entry.group.split("_")[0] in ("spacy", "thinc") and entry.group != "spacy_cli"
+]
+# Settings that have no default.
+REQUIRED: Dict[str, Dict[str, Any]] = {
+    "spacy_lstm_tagger.LSTMTagger.v1": {"tok2vec": {"@architectures": ENCODER}},
+    "spacy_lstm_tagger.build_vocabulary.v1": {
+        "corpus": {"@readers": "spacy.JsonlCorpus.v1", "path": "train.jsonl"}
+    },
+}
+# What each file may import besides the standard library and our own files.
+ALLOWED = {
+    "__init__.py": set(),
+    "lstm_tagger.py": {"spacy", "thinc", "numpy"},
+    "forms.py": {"spacy", "numpy"},
+    "windows.py": {"numpy"},
+    "torch_shim.py": {"thinc", "torch"},
+    **{f"modules/{file.name}": {"torch"} for file in PACKAGE.glob("modules/*.py")},
+}
+
+
+def run_python(code: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip()
+
+
+def imported(source: str) -> Set[str]:
+    """The top-level packages that a file imports, our own excepted."""
+    names = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.add(node.module)
+    return {name.split(".")[0] for name in names}
+
+
+def build_encoder(**settings: Any) -> Any:
+    return registry.resolve({"model": {"@architectures": ENCODER, **settings}})["model"]
+
+
+def test_the_names_of_the_issue_are_registered() -> None:
+    assert {
+        ("factories", "lstm_tagger"),
+        ("architectures", ENCODER),
+        ("architectures", "spacy_lstm_tagger.LSTMTagger.v1"),
+        ("callbacks", "spacy_lstm_tagger.build_vocabulary.v1"),
+    } <= set(ENTRY_POINTS)
+
+
+@pytest.mark.parametrize("kind, name", ENTRY_POINTS)
+def test_every_registered_name_builds_from_its_default_config(
+    kind: str, name: str
+) -> None:
+    if kind == "factories":
+        nlp = spacy.blank("en")
+        assert nlp.add_pipe(name) is nlp.get_pipe(name)
+    else:
+        config = {"it": {f"@{kind}": name, **REQUIRED.get(name, {})}}
+        assert registry.resolve(config)["it"] is not None
+
+
+def test_the_default_model_of_the_factory_states_every_setting_of_the_encoder() -> None:
+    nlp = spacy.blank("en")
+    nlp.add_pipe("lstm_tagger")
+    config = dict(nlp.config["components"]["lstm_tagger"]["model"]["tok2vec"])
+    assert config.pop("@architectures") == ENCODER
+    parameters = inspect.signature(registry.architectures.get(ENCODER)).parameters
+    assert config == {name: p.default for name, p in parameters.items()}
+
+
+def test_the_meta_of_the_factory_is_that_of_the_stock_tagger() -> None:
+    nlp = spacy.blank("en")
+    nlp.add_pipe("lstm_tagger")
+    ours, stock = nlp.get_factory_meta("lstm_tagger"), nlp.get_factory_meta("tagger")
+    assert ours.assigns == stock.assigns == ["token.tag"]
+    assert ours.default_score_weights == stock.default_score_weights
+    assert ours.scores == stock.scores
+    assert ours.default_config["scorer"] == stock.default_config["scorer"]
+    for key in ("overwrite", "neg_prefix", "label_smoothing"):
+        assert ours.default_config[key] == stock.default_config[key]
+
+
+def test_importing_the_package_imports_neither_torch_nor_spacy() -> None:
+    code = (
+        "import sys, spacy_lstm_tagger;"
+        "print({'torch', 'spacy', 'thinc', 'numpy'} & set(sys.modules))"
+    )
+    assert run_python(code) == "set()"
+
+
+def test_the_component_is_found_without_importing_anything_of_ours() -> None:
+    code = (
+        "import sys, spacy;"
+        "assert not any(m.startswith('spacy_lstm_tagger') for m in sys.modules);"
+        "pipe = spacy.blank('en').add_pipe('lstm_tagger');"
+        "print(type(pipe).__name__)"
+    )
+    assert run_python(code) == "LSTMTagger"
+
+
+@pytest.mark.parametrize("name", sorted(ALLOWED))
+def test_a_file_imports_only_what_its_room_may(name: str) -> None:
+    packages = imported((PACKAGE / name).read_text(encoding="utf8"))
+    assert packages - set(sys.stdlib_module_names) <= ALLOWED[name]
+
+
+def test_the_component_gets_its_architectures_through_the_registry() -> None:
+    tree = ast.parse((PACKAGE / "lstm_tagger.py").read_text(encoding="utf8"))
+    ours = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert "architectures" not in ours
+
+
+@pytest.mark.parametrize(
+    "settings, shown",
+    [
+        ({"width": 7}, "width = 7"),
+        ({"width": 0}, "width = 0"),
+        ({"character_lstm_width": 9}, "character_lstm_width = 9"),
+        ({"depth": 0}, "depth = 0"),
+        ({"word_width": 0}, "word_width = 0"),
+        ({"character_width": -1}, "character_width = -1"),
+        ({"max_characters": 0}, "max_characters = 0"),
+        ({"word_dropout": -0.5}, "word_dropout = -0.5"),
+        ({"input_dropout": -1.0}, "input_dropout = -1.0"),
+        ({"layer_dropout": -0.1}, "layer_dropout = -0.1"),
+        ({"window": 64, "window_overlap": 32}, "64"),
+        ({"window": 8, "window_overlap": 32}, "32"),
+        ({"window_overlap": -3}, "-3"),
+    ],
+)
+def test_a_setting_out_of_range_is_refused_and_shown(
+    settings: Dict[str, Any], shown: str
+) -> None:
+    with pytest.raises(ValueError, match=shown):
+        build_encoder(**settings)

@@ -1,0 +1,474 @@
+"""Saving and loading: what comes back, and what happens with files that are not
+what they should be."""
+
+import copy
+import pickle
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterator, List, Tuple
+
+import numpy
+import pytest
+import spacy
+import srsly
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load as load_safetensors
+from spacy.language import Language
+from thinc.api import Adam, Model
+from util import (
+    SMALL,
+    TRAIN_DATA,
+    all_weights,
+    encoder_of,
+    make_doc,
+    make_examples,
+    make_trained,
+    make_untrained,
+    same_weights,
+    small,
+    tag_all,
+    torch_weights,
+)
+
+from spacy_lstm_tagger.lstm_tagger import LSTMTagger
+
+ALL_TAGS = [tags for _, tags in TRAIN_DATA]
+
+
+def blank(config: Dict[str, Any] = SMALL, name: str = "lstm_tagger") -> Language:
+    nlp = spacy.blank("en")
+    nlp.add_pipe("lstm_tagger", name=name, config=copy.deepcopy(config))
+    return nlp
+
+
+def get_tagger(nlp: Language, name: str = "lstm_tagger") -> LSTMTagger:
+    component = nlp.get_pipe(name)
+    assert isinstance(component, LSTMTagger)
+    return component
+
+
+def scores_of(nlp: Language) -> NDArray:
+    docs = [make_doc(nlp, words) for words, _ in TRAIN_DATA]
+    return numpy.concatenate(get_tagger(nlp).model.predict(docs))
+
+
+# Round trips.
+
+
+def disk_round_trip(nlp: Language, path: Path) -> Language:
+    nlp.to_disk(path / "saved")
+    return spacy.load(path / "saved")
+
+
+def bytes_round_trip(nlp: Language, path: Path) -> Language:
+    return blank().from_bytes(nlp.to_bytes())
+
+
+def pickle_round_trip(nlp: Language, path: Path) -> Language:
+    return pickle.loads(pickle.dumps(nlp))
+
+
+def deepcopy_round_trip(nlp: Language, path: Path) -> Language:
+    return copy.deepcopy(nlp)
+
+
+def model_copy_round_trip(nlp: Language, path: Path) -> Language:
+    copied = blank()
+    get_tagger(copied).cfg = copy.deepcopy(get_tagger(nlp).cfg)
+    get_tagger(copied).model = get_tagger(nlp).model.copy()
+    return copied
+
+
+def component_disk_round_trip(nlp: Language, path: Path) -> Language:
+    loaded = blank()
+    get_tagger(nlp).to_disk(path / "component")
+    get_tagger(loaded).from_disk(path / "component")
+    return loaded
+
+
+def component_bytes_round_trip(nlp: Language, path: Path) -> Language:
+    loaded = blank()
+    get_tagger(loaded).from_bytes(get_tagger(nlp).to_bytes())
+    return loaded
+
+
+ROUND_TRIPS: List[Callable[[Language, Path], Language]] = [
+    disk_round_trip,
+    bytes_round_trip,
+    pickle_round_trip,
+    deepcopy_round_trip,
+    model_copy_round_trip,
+    component_disk_round_trip,
+    component_bytes_round_trip,
+]
+
+
+@pytest.mark.parametrize("round_trip", ROUND_TRIPS)
+def test_a_round_trip_keeps_all_weights_scores_and_tags(
+    shared_trained: Language, tmp_path: Path, round_trip: Any
+) -> None:
+    loaded = round_trip(shared_trained, tmp_path)
+    assert get_tagger(loaded).labels == get_tagger(shared_trained).labels
+    assert same_weights(all_weights(loaded), all_weights(shared_trained))
+    numpy.testing.assert_array_equal(scores_of(loaded), scores_of(shared_trained))
+    assert tag_all(loaded) == ALL_TAGS
+
+
+@pytest.mark.parametrize("round_trip", ROUND_TRIPS)
+def test_training_what_came_back_leaves_the_original_alone(
+    tmp_path: Path, round_trip: Any
+) -> None:
+    nlp = make_trained(steps=5)
+    before = all_weights(nlp)
+    loaded = round_trip(nlp, tmp_path)
+    loaded.update(make_examples(loaded), sgd=Adam(0.01))
+    assert same_weights(all_weights(nlp), before)
+    assert not same_weights(all_weights(loaded), before)
+
+
+def test_a_pickled_component_tags_as_before(shared_trained: Language) -> None:
+    tagger = pickle.loads(pickle.dumps(get_tagger(shared_trained)))
+    doc = make_doc(shared_trained)
+    (tag_ids,) = tagger.predict([doc])
+    assert [tagger.labels[i] for i in tag_ids] == ALL_TAGS[0]
+
+
+def test_copies_of_a_model_can_train_with_one_optimizer() -> None:
+    """thinc's copies of a torch layer share their key in the optimizer, and so the
+    moments of each other's gradients."""
+    nlp, reference = make_trained(steps=5), make_trained(steps=5)
+    copied = model_copy_round_trip(nlp, Path())
+    shared = Adam(0.01, use_averages=True)
+    own = Adam(0.01, use_averages=True)
+    for _ in range(5):
+        copied.update(make_examples(copied, TRAIN_DATA[:1]), sgd=shared)
+        nlp.update(make_examples(nlp), sgd=shared)
+        reference.update(make_examples(reference), sgd=own)
+    assert same_weights(torch_weights(nlp), torch_weights(reference))
+
+
+def test_a_pipeline_is_loaded_in_a_process_that_never_heard_of_the_package(
+    shared_trained: Language, tmp_path: Path
+) -> None:
+    shared_trained.to_disk(tmp_path)
+    words, tags = TRAIN_DATA[0]
+    code = (
+        f"import spacy; nlp = spacy.load({str(tmp_path)!r}); "
+        f"print(' '.join(t.tag_ for t in nlp({' '.join(words)!r})))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.split() == tags, done.stderr
+
+
+def test_what_is_saved_twice_is_the_same(shared_trained: Language) -> None:
+    first = get_tagger(shared_trained).to_bytes()
+    assert get_tagger(shared_trained).to_bytes() == first
+    loaded = blank()
+    get_tagger(loaded).from_bytes(first)
+    assert get_tagger(loaded).to_bytes() == first
+
+
+def test_a_component_with_other_sizes_comes_back_from_its_config(
+    tmp_path: Path,
+) -> None:
+    config = small(depth=2, width=16, window=8, window_overlap=2, max_characters=5)
+    nlp = make_trained(config=config, steps=5)
+    loaded = disk_round_trip(nlp, tmp_path)
+    encoder = encoder_of(loaded)
+    assert encoder.attrs["window"] == 8
+    assert encoder.attrs["max_characters"] == 5
+    assert encoder.get_dim("nO") == 16
+    numpy.testing.assert_array_equal(scores_of(loaded), scores_of(nlp))
+
+
+# Leaving something out.
+
+
+def test_excluded_fields_are_not_saved(
+    shared_trained: Language, tmp_path: Path
+) -> None:
+    tagger = get_tagger(shared_trained)
+    tagger.to_disk(tmp_path / "all")
+    saved = {path.name for path in (tmp_path / "all").iterdir()}
+    assert saved == {"cfg", "model", "model.sha256", "vocab"}
+    tagger.to_disk(tmp_path / "some", exclude=["vocab", "cfg"])
+    saved = {path.name for path in (tmp_path / "some").iterdir()}
+    assert saved == {"model", "model.sha256"}
+    message = srsly.msgpack_loads(tagger.to_bytes(exclude=["vocab", "model"]))
+    assert set(message) == {"cfg"}
+
+
+def test_excluded_fields_are_not_loaded(tmp_path: Path) -> None:
+    nlp = make_trained(steps=5)
+    data = get_tagger(nlp).to_bytes()
+    get_tagger(nlp).to_disk(tmp_path)
+    other = make_untrained(TRAIN_DATA, seed=1)
+    before = all_weights(other)
+    get_tagger(other).from_bytes(data, exclude=["model"])
+    get_tagger(other).from_disk(tmp_path, exclude=["model"])
+    assert same_weights(all_weights(other), before)
+    get_tagger(other).cfg["overwrite"] = True
+    get_tagger(other).from_bytes(data, exclude=["cfg"])
+    assert get_tagger(other).cfg["overwrite"] is True
+    assert same_weights(all_weights(other), all_weights(nlp))
+
+
+def test_a_pipeline_is_saved_and_loaded_without_the_component(
+    trained: Language, tmp_path: Path
+) -> None:
+    trained.add_pipe("sentencizer")
+    trained.to_disk(tmp_path / "without", exclude=["lstm_tagger"])
+    assert not (tmp_path / "without" / "lstm_tagger").exists()
+    trained.to_disk(tmp_path / "with")
+    nlp = spacy.load(tmp_path / "with", exclude=["lstm_tagger"])
+    assert nlp.pipe_names == ["sentencizer"]
+
+
+# Untrained pipelines.
+
+
+@pytest.mark.parametrize("factory", ["tagger", "lstm_tagger"])
+def test_an_untrained_pipeline_is_saved_and_loaded_as_with_spacys_tagger(
+    tmp_path: Path, factory: str
+) -> None:
+    nlp = spacy.blank("en")
+    component: Any = nlp.add_pipe(factory)
+    component.add_label("NN")
+    nlp.to_disk(tmp_path)
+    for loaded in (
+        spacy.load(tmp_path),
+        spacy.blank("en").from_bytes(spacy.blank("en").to_bytes()),
+    ):
+        if factory not in loaded.pipe_names:
+            loaded.add_pipe(factory)
+            loaded.from_bytes(nlp.to_bytes())
+        assert loaded.get_pipe(factory).labels == ("NN",)  # type: ignore[attr-defined]
+        loaded.initialize(lambda nlp=loaded: make_examples(nlp))
+        assert loaded.get_pipe(factory).is_trainable  # type: ignore[attr-defined]
+
+
+def test_a_loaded_untrained_pipeline_can_be_trained(tmp_path: Path) -> None:
+    blank().to_disk(tmp_path)
+    nlp = spacy.load(tmp_path)
+    nlp.initialize(lambda: make_examples(nlp))
+    sgd = Adam(0.01)
+    for _ in range(60):
+        nlp.update(make_examples(nlp), sgd=sgd)
+    assert tag_all(nlp) == ALL_TAGS
+
+
+# What is in the files.
+
+
+def encoder_index(model: Model) -> int:
+    return next(i for i, n in enumerate(model.walk()) if n.name == "word_char_bilstm")
+
+
+def change_state(data: bytes, index: int, change: Callable[[Any], Any]) -> bytes:
+    """Change what the shim of a layer stores, in the bytes of a model."""
+    message = srsly.msgpack_loads(data)
+    shim = srsly.msgpack_loads(message["shims"][index][0])
+    shim["state"] = change(shim["state"])
+    message["shims"][index][0] = srsly.msgpack_dumps(shim)
+    return srsly.msgpack_dumps(message)
+
+
+def test_weights_are_stored_with_safetensors(shared_trained: Language) -> None:
+    model = get_tagger(shared_trained).model
+    found: List[bytes] = []
+    change_state(model.to_bytes(), encoder_index(model), found.append)
+    tensors = load_safetensors(found[0])
+    for name, weights in torch_weights(shared_trained).items():
+        numpy.testing.assert_array_equal(tensors[name].numpy(), weights)
+
+
+class Malicious:
+    """Pickled, it creates a file when it is loaded."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> Tuple[Any, Tuple[Any, ...]]:
+        return (open, (str(self.path), "w"))
+
+
+@pytest.fixture
+def saved(shared_trained: Language, tmp_path: Path) -> Path:
+    shared_trained.to_disk(tmp_path / "saved")
+    return tmp_path / "saved"
+
+
+@pytest.fixture
+def trap(tmp_path: Path) -> Iterator[Path]:
+    """A file that exists as soon as something malicious was unpickled."""
+    path = tmp_path / "unpickled"
+    pickle.loads(pickle.dumps(Malicious(path))).close()
+    assert path.exists(), "The trap does not work."
+    path.unlink()
+    yield path
+    assert not path.exists(), "Something of the model directory was unpickled."
+
+
+def check_error(path: Path) -> None:
+    """Loading the pipeline gives an error that names the component and says what
+    to do."""
+    with pytest.raises(ValueError) as caught:
+        spacy.load(path)
+    message = str(caught.value)
+    assert "lstm_tagger" in message
+    assert "Restore" in message
+    assert "train" in message
+
+
+def torch_pickle(path: Path, trap: Path) -> bytes:
+    torch.save({"weight": Malicious(trap)}, path)
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("kind", ["pickle", "torch"])
+def test_a_pickle_in_place_of_the_weights_is_not_loaded(
+    saved: Path, tmp_path: Path, trap: Path, kind: str
+) -> None:
+    data = pickle.dumps(Malicious(trap))
+    if kind == "torch":
+        data = torch_pickle(tmp_path / "pickled.pt", trap)
+    (saved / "lstm_tagger" / "model").write_bytes(data)
+    check_error(saved)
+
+
+@pytest.mark.parametrize("kind", ["pickle", "torch"])
+def test_a_pickle_in_place_of_the_weights_of_the_encoder_is_not_loaded(
+    shared_trained: Language, saved: Path, tmp_path: Path, trap: Path, kind: str
+) -> None:
+    data = pickle.dumps(Malicious(trap))
+    if kind == "torch":
+        data = torch_pickle(tmp_path / "pickled.pt", trap)
+    path = saved / "lstm_tagger" / "model"
+    index = encoder_index(get_tagger(shared_trained).model)
+    path.write_bytes(change_state(path.read_bytes(), index, lambda _: data))
+    check_error(saved)
+
+
+def test_a_pickle_among_the_attributes_of_a_layer_is_not_loaded(
+    saved: Path, trap: Path
+) -> None:
+    path = saved / "lstm_tagger" / "model"
+    message = srsly.msgpack_loads(path.read_bytes())
+    for attrs in message["attrs"]:
+        for name in attrs:
+            attrs[name] = pickle.dumps(Malicious(trap))
+    path.write_bytes(srsly.msgpack_dumps(message))
+    check_error(saved)
+
+
+# Files that are not what they should be.
+
+
+def truncate(data: bytes, share: float) -> bytes:
+    return data[: int(len(data) * share)]
+
+
+def overwrite(data: bytes, share: float) -> bytes:
+    """64 bytes are noise."""
+    start = int(len(data) * share)
+    noise = numpy.random.default_rng(0).bytes(64)
+    return data[:start] + noise + data[start + 64 :]
+
+
+DAMAGES: Dict[str, Callable[[bytes], bytes]] = {
+    "empty": lambda data: b"",
+    "one_byte": lambda data: data[:1],
+    "without_the_end": lambda data: data[:-1],
+    "half": lambda data: truncate(data, 0.5),
+    "almost_all": lambda data: truncate(data, 0.99),
+    "more_at_the_end": lambda data: data + b"more",
+    "noise": lambda data: numpy.random.default_rng(0).bytes(len(data)),
+    "zeros": lambda data: bytes(len(data)),
+    "text": lambda data: b"version https://git-lfs.github.com/spec/v1\n",
+    "noise_at_the_start": lambda data: overwrite(data, 0.0),
+    "noise_at_a_tenth": lambda data: overwrite(data, 0.1),
+    "noise_in_the_middle": lambda data: overwrite(data, 0.5),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_file_gives_an_error_that_says_what_to_do(
+    saved: Path, damage: str
+) -> None:
+    path = saved / "lstm_tagger" / "model"
+    path.write_bytes(DAMAGES[damage](path.read_bytes()))
+    check_error(saved)
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damaged_weights_of_the_encoder_give_an_error_that_says_what_to_do(
+    shared_trained: Language, saved: Path, damage: str
+) -> None:
+    path = saved / "lstm_tagger" / "model"
+    index = encoder_index(get_tagger(shared_trained).model)
+    path.write_bytes(change_state(path.read_bytes(), index, DAMAGES[damage]))
+    check_error(saved)
+
+
+def test_damaged_bytes_give_the_same_error(shared_trained: Language) -> None:
+    data = get_tagger(shared_trained).to_bytes()
+    with pytest.raises(ValueError, match=r"lstm_tagger.*Restore"):
+        get_tagger(blank()).from_bytes(data[:-10])
+
+
+def test_the_error_names_the_component_by_its_name_in_the_pipeline(
+    tmp_path: Path,
+) -> None:
+    nlp = blank(name="my_own_name")
+    nlp.initialize(lambda: make_examples(nlp))
+    nlp.to_disk(tmp_path)
+    (tmp_path / "my_own_name" / "model").write_bytes(b"")
+    with pytest.raises(ValueError, match="my_own_name"):
+        spacy.load(tmp_path)
+
+
+FOREIGN: Dict[str, Callable[[], Any]] = {
+    "wider": lambda: make_untrained(config=small(width=64)),
+    "deeper": lambda: make_untrained(config=small(depth=2)),
+    "other_characters": lambda: make_untrained(config=small(character_width=12)),
+    "more_tags": lambda: make_untrained([*TRAIN_DATA, (["x"], ["NEW"])]),
+    "fewer_tags": lambda: make_untrained(TRAIN_DATA[:2]),
+}
+
+
+@pytest.mark.parametrize("kind", FOREIGN)
+def test_weights_of_another_lstm_tagger_give_an_error(saved: Path, kind: str) -> None:
+    foreign = get_tagger(FOREIGN[kind]()).model.to_bytes()
+    (saved / "lstm_tagger" / "model").write_bytes(foreign)
+    check_error(saved)
+
+
+def test_weights_of_spacys_tagger_give_an_error(saved: Path) -> None:
+    nlp = spacy.blank("en")
+    tagger: Any = nlp.add_pipe("tagger")
+    nlp.initialize(lambda: make_examples(nlp))
+    tagger.model.to_disk(saved / "lstm_tagger" / "model")
+    check_error(saved)
+
+
+def test_a_missing_file_gives_an_error_that_names_it(saved: Path) -> None:
+    (saved / "lstm_tagger" / "model").unlink()
+    with pytest.raises(OSError, match="lstm_tagger"):
+        spacy.load(saved)
+    shutil.rmtree(saved / "lstm_tagger")
+    with pytest.raises(OSError, match="lstm_tagger"):
+        spacy.load(saved)
+
+
+def test_a_failed_load_leaves_a_component_that_can_load_what_is_whole(
+    shared_trained: Language,
+) -> None:
+    data = get_tagger(shared_trained).to_bytes()
+    nlp = blank()
+    with pytest.raises(ValueError):
+        get_tagger(nlp).from_bytes(data[: len(data) // 2])
+    get_tagger(nlp).from_bytes(data)
+    assert tag_all(nlp) == ALL_TAGS

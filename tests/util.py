@@ -1,0 +1,142 @@
+"""A small tagger and the sentences to train it on, as several test files use them."""
+
+import copy
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Sequence, Tuple
+
+import numpy
+import spacy
+from numpy.typing import NDArray
+from spacy.language import Language
+from spacy.tokens import Doc, DocBin
+from spacy.training import Example
+from spacy.util import fix_random_seed
+
+# The settings of an lstm_tagger that is trained in a second.
+SMALL: Dict[str, Any] = {
+    "model": {
+        "tok2vec": {
+            "width": 32,
+            "depth": 1,
+            "word_width": 16,
+            "character_width": 8,
+            "character_lstm_width": 16,
+            "min_character_count": 1,
+        }
+    }
+}
+
+_SENTENCES = [
+    "The/DET dog/NN ate/V the/DET apple/NN",
+    "Everybody/NN read/V that/DET book/NN",
+    "A/DET cat/NN saw/V the/DET old/ADJ house/NN",
+    "She/PRON likes/V green/ADJ apples/NNS",
+    "They/PRON slowly/ADV walked/V home/ADV",
+    "Small/ADJ birds/NNS often/ADV sing/V",
+]
+TRAIN_DATA: List[Tuple[List[str], List[str]]] = [
+    (
+        [token.split("/")[0] for token in sentence.split()],
+        [token.split("/")[1] for token in sentence.split()],
+    )
+    for sentence in _SENTENCES
+]
+
+
+def small(**settings: Any) -> Dict[str, Any]:
+    """SMALL with other settings of its encoder."""
+    config = copy.deepcopy(SMALL)
+    config["model"]["tok2vec"].update(settings)
+    return config
+
+
+def make_examples(
+    nlp: Language, data: Sequence[Tuple[List[str], Optional[List[str]]]] = TRAIN_DATA
+) -> List[Example]:
+    """Examples of words and their tags. No tags, None, gives none; nor does ""."""
+    return [
+        Example(Doc(nlp.vocab, words=words), Doc(nlp.vocab, words=words, tags=tags))
+        for words, tags in data
+    ]
+
+
+def make_untrained(
+    data: Sequence[Tuple[List[str], Optional[List[str]]]] = TRAIN_DATA,
+    config: Dict[str, Any] = SMALL,
+    seed: int = 0,
+) -> Language:
+    """A pipeline of one lstm_tagger, initialized with the data."""
+    fix_random_seed(seed)
+    nlp = spacy.blank("en")
+    nlp.add_pipe("lstm_tagger", config=copy.deepcopy(config))
+    nlp.initialize(lambda: make_examples(nlp, data))
+    return nlp
+
+
+def make_trained(
+    data: Sequence[Tuple[List[str], Optional[List[str]]]] = TRAIN_DATA,
+    config: Dict[str, Any] = SMALL,
+    seed: int = 0,
+    steps: int = 60,
+) -> Language:
+    """The same, trained until it knows the data."""
+    nlp = make_untrained(data, config, seed)
+    sgd = nlp.create_optimizer()
+    sgd.learn_rate = 0.01
+    examples = make_examples(nlp, data)
+    for _ in range(steps):
+        nlp.update(examples, sgd=sgd)
+    return nlp
+
+
+def make_doc(nlp: Language, words: Sequence[str] = TRAIN_DATA[0][0]) -> Doc:
+    """A document without annotations."""
+    return Doc(nlp.vocab, words=list(words))
+
+
+def tags_of(doc: Doc) -> List[str]:
+    return [token.tag_ for token in doc]
+
+
+def tag_all(nlp: Language) -> List[List[str]]:
+    """What the pipeline makes of the sentences it was trained on."""
+    return [tags_of(nlp(make_doc(nlp, words))) for words, _ in TRAIN_DATA]
+
+
+def encoder_of(nlp: Language, name: str = "lstm_tagger") -> Any:
+    """The thinc layer around the torch module."""
+    model = nlp.get_pipe(name).model  # type: ignore[attr-defined]
+    return next(node for node in model.walk() if node.name == "word_char_bilstm")
+
+
+def torch_weights(nlp: Language, name: str = "lstm_tagger") -> Dict[str, NDArray]:
+    """Copies of the parameters of the torch module."""
+    module = encoder_of(nlp, name).shims[0].module
+    return {k: v.detach().numpy().copy() for k, v in module.named_parameters()}
+
+
+def all_weights(nlp: Language, name: str = "lstm_tagger") -> Dict[str, NDArray]:
+    """Copies of all parameters of a component, torch's and thinc's."""
+    weights = torch_weights(nlp, name)
+    model = nlp.get_pipe(name).model  # type: ignore[attr-defined]
+    for i, node in enumerate(model.walk()):
+        for param in node.param_names:
+            weights[f"{i}.{param}"] = numpy.array(node.get_param(param))
+    return weights
+
+
+def same_weights(one: Dict[str, NDArray], other: Dict[str, NDArray]) -> bool:
+    """Whether all weights are the same, to the last bit."""
+    assert one.keys() == other.keys()
+    return all(numpy.array_equal(one[name], other[name]) for name in one)
+
+
+def write_corpus(
+    nlp: Language,
+    path: Path,
+    data: Sequence[Tuple[List[str], Optional[List[str]]]] = TRAIN_DATA,
+) -> Path:
+    """Save sentences as a .spacy file."""
+    examples = make_examples(nlp, data)
+    DocBin(docs=[example.reference for example in examples]).to_disk(path)
+    return path
