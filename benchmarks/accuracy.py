@@ -48,7 +48,7 @@ def main(
     lang: str = "xx",
     seed: int = 0,
     jobs: int = 1,
-    max_steps: int = 6000,
+    max_steps: int = 7000,
 ) -> None:
     """Train, evaluate and print. `jobs` pipelines are trained at a time. `max_steps`
     is for lstm_tagger; spaCy's tagger stops when it gets no better."""
@@ -107,7 +107,12 @@ def make_contestants(work_dir: Path, lang: str, max_steps: int) -> List[Contesta
             CONFIGS / "default.cfg",
             SENTENCE,
             True,
-            ("--training.max_steps", str(max_steps)),
+            (
+                "--training.max_steps",
+                str(max_steps),
+                "--training.optimizer.learn_rate.total_steps",
+                str(max_steps),
+            ),
         ),
     ]
 
