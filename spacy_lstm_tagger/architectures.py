@@ -143,6 +143,9 @@ def _forward(
     if not any(len(doc) for doc in docs):
         width = model.get_dim("nO")
         return [model.ops.alloc2f(0, width) for _ in docs], lambda d_vectors: []
+    if cast(AveragingShim, model.shims[0]).module is None:
+        # spaCy asks "Did you forget to call initialize()?" on a KeyError.
+        raise KeyError("The word and character BiLSTM is not initialized.")
     return pytorch_forward(model, docs, is_train)
 
 

@@ -15,7 +15,8 @@ def create_join_augmenter(
     """Create an augmenter that adds, to the examples of a corpus, runs of them
     joined into one: a tagger that has only seen single sentences is worse at whole
     documents. Each example is seen alone and, the last few excepted, once more in
-    a run of 2 to `max_sentences`, so the corpus has to come in its own order.
+    a run of 2 to `max_sentences`, so the corpus has to come in its own order. What is
+    left over at the end of the corpus starts the first run of the next pass.
 
     max_sentences (int): The most examples of a run.
     gold_preproc (bool): Whether runs have the tokens of the annotation, instead of
@@ -32,6 +33,9 @@ def create_join_augmenter(
     def join(nlp: Language, example: Example) -> Iterator[Example]:
         nonlocal run_length
         yield example
+        if run and run[0].reference.vocab is not example.reference.vocab:
+            # Left over from another pipeline.
+            run.clear()
         run.append(example)
         if len(run) >= run_length:
             yield join_examples(nlp, run, gold_preproc=gold_preproc)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import (
     Any,
     Callable,
+    Dict,
     Iterable,
     Iterator,
     List,
@@ -24,7 +25,7 @@ from spacy.language import Language
 from spacy.pipeline import Tagger
 from spacy.tokens import Doc
 from spacy.training import Example, validate_examples, validate_get_examples
-from thinc.api import Config, Model
+from thinc.api import Config, Model, Optimizer, set_dropout_rate
 from thinc.types import Floats2d
 
 from .build_vocabulary import find_encoders, set_vocabulary
@@ -176,6 +177,28 @@ class LSTMTagger(Tagger):
     def _without_prefix(self, tag: str) -> str:
         return tag[len(self.cfg["neg_prefix"]) :] if self._is_negated(tag) else tag
 
+    def rehearse(
+        self,
+        examples: Iterable[Example],
+        *,
+        drop: float = 0.0,
+        sgd: Optional[Optimizer] = None,
+        losses: Optional[Dict[str, float]] = None,
+    ) -> Dict[str, float]:
+        """Perform a "rehearsal" update, as spaCy's `tagger` does: the present model
+        learns to predict what the one did that `resume_training` has kept. That one
+        teaches without dropout, whatever it was trained with.
+
+        examples (Iterable[Example]): A batch of examples.
+        drop (float): The dropout rate.
+        sgd (Optional[Optimizer]): The optimizer.
+        losses (Optional[Dict[str, float]]): Losses to update, keyed by name.
+        RETURNS (Dict[str, float]): The updated losses.
+        """
+        if self._rehearsal_model is not None:
+            set_dropout_rate(self._rehearsal_model, 0.0)
+        return super().rehearse(examples, drop=drop, sgd=sgd, losses=losses)
+
     def get_loss(
         self, examples: Iterable[Example], scores: Sequence[Floats2d]
     ) -> Tuple[float, List[Floats2d]]:
@@ -185,7 +208,8 @@ class LSTMTagger(Tagger):
         smoothing, with respect to the scores before the softmax. Tokens without a
         tag, or that are misaligned, have none. The loss that is reported is the sum
         of the squares of the gradient, as with spaCy's `tagger`, so that the two can
-        be compared: 0 when all tags are predicted with certainty.
+        be compared: without label smoothing, 0 when all tags are predicted with
+        certainty.
 
         examples (Iterable[Example]): The batch of examples.
         scores (Sequence[Floats2d]): Probabilities. *Shape:* (n_tokens, n_labels)
@@ -251,7 +275,7 @@ class LSTMTagger(Tagger):
         exclude (Iterable[str]): Names of serialization fields to exclude.
         RAISES (ValueError): If the weights are damaged or those of another model.
         """
-        with self._explain_errors("the given bytes"):
+        with self._explain_errors("the given bytes", exclude):
             return super().from_bytes(bytes_data, exclude=exclude)
 
     def from_disk(
@@ -263,18 +287,19 @@ class LSTMTagger(Tagger):
         exclude (Iterable[str]): Names of serialization fields to exclude.
         RAISES (ValueError): If the weights are damaged or those of another model.
         """
-        with self._explain_errors(f"'{path}'"):
+        with self._explain_errors(f"'{path}'", exclude):
             if "model" not in exclude:
                 _verify_checksum(path)
             return super().from_disk(path, exclude=exclude)
 
     @contextlib.contextmanager
-    def _explain_errors(self, source: str) -> Iterator[None]:
+    def _explain_errors(self, source: str, exclude: Iterable[str]) -> Iterator[None]:
         # Damaged msgpack fails in many ways, depending on where the damage is.
         try:
             yield
             n_scores = self.model.maybe_get_dim("nO")
-            if self.labels and n_scores not in (None, len(self.labels)):
+            are_loaded = not {"cfg", "model"}.intersection(exclude)
+            if are_loaded and n_scores not in (None, len(self.labels)):
                 raise ValueError(
                     f"the weights are for {n_scores} tags, the labels are "
                     f"{len(self.labels)}"

@@ -26,7 +26,9 @@ def find_vectors(ops: Ops, vocab: Vocab, keys: NDArray[numpy.uint64]) -> Floats2
         )
     if getattr(vectors, "mode", None) != Mode.default:
         return ops.as_contig(ops.asarray2f(vectors.get_batch(keys)))
-    rows = ops.asarray1i(vectors.find(keys=keys))
-    found = ops.asarray2f(vectors.data)[rows]
-    found[rows < 0] = 0
+    if not vectors.shape[0]:
+        return ops.alloc2f(len(keys), vectors.shape[1])
+    rows = vectors.find(keys=keys)
+    found = ops.asarray2f(vectors.data[rows])
+    found[ops.asarray1i(rows) < 0] = 0
     return found

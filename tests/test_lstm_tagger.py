@@ -818,3 +818,10 @@ def same_ops() -> Iterator[None]:
     before = get_current_ops()
     yield
     assert get_current_ops() is before
+
+
+def test_tagging_before_initialization_asks_for_it() -> None:
+    nlp = spacy.blank("en")
+    nlp.add_pipe("lstm_tagger", config=SMALL)
+    with pytest.raises(ValueError, match="E109"):
+        nlp("Too early")

@@ -550,3 +550,15 @@ def test_predictions_are_made_without_dropout() -> None:
     first = model.predict(docs)[0]
     torch.manual_seed(2)
     numpy.testing.assert_array_equal(model.predict(docs)[0], first)
+
+
+def test_the_first_model_teaches_without_dropout() -> None:
+    nlp = make_untrained()
+    examples = make_examples(nlp)
+    nlp.update(examples, drop=0.5, sgd=nlp.create_optimizer())
+    sgd = nlp.resume_training()
+    nlp.get_pipe("lstm_tagger").rehearse(examples, drop=0.5, sgd=sgd)  # type: ignore
+    teacher = nlp.get_pipe("lstm_tagger")._rehearsal_model  # type: ignore[attr-defined]
+    docs = [example.predicted for example in examples]
+    once, again = (teacher.begin_update(docs)[0] for _ in range(2))
+    assert all(numpy.array_equal(a, b) for a, b in zip(once, again))

@@ -138,6 +138,11 @@ class WordCharEncoder(nn.Module):
         ]
         return torch.cat((*kept, self.whitespace[None]))[sources]
 
+    def train(self, mode: bool = True) -> "WordCharEncoder":
+        """Do nothing. thinc's shim switches the mode of the module while other threads
+        may be using it, and cuDNN can't go back through an LSTM in evaluation mode."""
+        return self
+
     def _form_vectors(self, forms: FormTensors) -> Tensor:
         """The part of the input that depends on the form alone, always."""
         vectors = self.character_lstm(forms.characters, forms.character_lengths)
