@@ -30,6 +30,7 @@ from thinc.types import Floats2d
 
 from .build_vocabulary import find_encoders, set_vocabulary
 from .loss import MISSING, cross_entropy_gradient
+from .negation import split_negation
 
 # Where the checksum of the file `model` is written, in the component's directory.
 CHECKSUM = "model.sha256"
@@ -168,14 +169,8 @@ class LSTMTagger(Tagger):
     def _collect_tags(self, examples: Iterable[Example]) -> List[str]:
         tags = {token.tag_ for example in examples for token in example.y}
         # A negated tag tells something of the tag; it is not a tag itself.
-        return sorted({self._without_prefix(tag) for tag in tags if tag})
-
-    def _is_negated(self, tag: str) -> bool:
         prefix = self.cfg["neg_prefix"]
-        return bool(prefix) and tag.startswith(prefix) and tag != prefix
-
-    def _without_prefix(self, tag: str) -> str:
-        return tag[len(self.cfg["neg_prefix"]) :] if self._is_negated(tag) else tag
+        return sorted({split_negation(tag, prefix)[0] for tag in tags if tag})
 
     def rehearse(
         self,
@@ -241,7 +236,8 @@ class LSTMTagger(Tagger):
         for example in examples:
             for tag in example.get_aligned("TAG", as_string=True):
                 # Missing is "", and None where the tokens are not aligned.
-                position = positions.get(self._without_prefix(tag)) if tag else MISSING
+                label, is_negated = split_negation(tag or "", self.cfg["neg_prefix"])
+                position = positions.get(label) if tag else MISSING
                 if position is None:
                     raise ValueError(
                         f"[{self.name}] The training data has the tag '{tag}', which "
@@ -251,7 +247,7 @@ class LSTMTagger(Tagger):
                         f"has all tags."
                     )
                 tags.append(position)
-                negated.append(bool(tag) and self._is_negated(tag))
+                negated.append(is_negated)
         return tags, negated
 
     def to_disk(

@@ -9,6 +9,7 @@ from spacy.strings import get_string_id
 from spacy.tokens import Doc
 from spacy.training import Example
 
+from .negation import split_negation
 from .vocabulary import UNKNOWN_WORD, Vocabulary
 
 
@@ -70,8 +71,9 @@ class TagData:
                 self.words[token.lower_] += 1
                 self.n_misaligned += tag is None
                 self.n_missing += tag == ""
-            if tag and neg_prefix and tag.startswith(neg_prefix) and tag != neg_prefix:
-                self.negated[tag[len(neg_prefix) :]] += 1
+            label, is_negated = split_negation(tag or "", neg_prefix)
+            if is_negated:
+                self.negated[label] += 1
             elif tag:
                 self.tags[tag] += 1
                 if token.is_space:
