@@ -88,9 +88,8 @@ def _shorten(text: str, max_characters: int) -> str:
 def _pad_characters(
     texts: List[str], lengths: NDArray[numpy.int64], vocabulary: Vocabulary
 ) -> NDArray[numpy.int64]:
-    codes = numpy.frombuffer(
-        "".join(texts).encode("utf-32-le", "surrogatepass"), dtype="<u4"
-    ).astype("int64")
+    codes = numpy.frombuffer("".join(texts).encode("utf-32-le"), dtype="<u4")
+    codes = codes.astype("int64")
     rows = numpy.full((len(texts), lengths.max(initial=0)), PADDING, dtype="int64")
     position = numpy.arange(rows.shape[1])
     last = lengths[:, None] - 1

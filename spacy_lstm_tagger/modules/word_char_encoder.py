@@ -158,8 +158,6 @@ class WordCharEncoder(nn.Module):
         if dropout > 0.0:
             unknown = torch.bernoulli(self.unknown_rate[words]).bool()
             words = words.masked_fill(unknown, UNKNOWN_WORD)
-        # embedding() adds up the gradients of repeated forms; indexing would, too,
-        # but far slower.
         inputs = torch.cat(
             (self.word_embedding(words), functional.embedding(batch.forms, fixed)),
             dim=2,
