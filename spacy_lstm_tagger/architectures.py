@@ -7,7 +7,6 @@ from typing import Any, Callable, Dict, List, Optional, Tuple, cast
 import numpy
 import torch
 from numpy.typing import NDArray
-from spacy.ml.models.tagger import build_tagger_model
 from spacy.tokens import Doc
 from thinc.api import ArgsKwargs, Model, PyTorchWrapper_v3
 from thinc.layers.pytorchwrapper import forward as pytorch_forward
@@ -15,8 +14,10 @@ from thinc.types import Floats2d
 from thinc.util import torch2xp, xp2torch
 
 from .build_vocabulary import build_vocabulary
+from .crf.layer import ChainScores, Decoding
 from .forms import Forms, extract_forms
 from .modules.word_char_encoder import FormTensors, WindowTensors, WordCharEncoder
+from .output import add_crf, add_softmax
 from .torch_shim import AveragingShim
 from .vectors import find_vectors
 from .vocabulary import Vocabulary
@@ -26,16 +27,48 @@ from .windows import WindowBatch, batch_windows, cut_windows, validate_window
 Encoder = Model[List[Doc], List[Floats2d]]
 
 
-def build_lstm_tagger(tok2vec: Encoder, nO: Optional[int] = None) -> Encoder:
+def build_lstm_tagger(
+    tok2vec: Encoder, nO: Optional[int] = None, resizable: bool = False
+) -> Encoder:
     """Build a tagger model: token vectors, an affine map to tag scores and, in
     training, a softmax.
 
     tok2vec (Model[List[Doc], List[Floats2d]]): The token-to-vector subnetwork:
         ours or any other of spaCy's.
     nO (Optional[int]): The number of tags. Inferred from the data if None.
+    resizable (bool): Whether tags can be added after initialization.
     """
-    # The output layer of spaCy's own tagger is exactly this.
-    return build_tagger_model(tok2vec, nO=nO, normalize=False)
+    return add_softmax(tok2vec, nO, is_resizable=resizable)
+
+
+def build_lstm_crf_tagger(
+    tok2vec: Encoder,
+    nO: Optional[int] = None,
+    decoding: str = "viterbi",
+    sentences: bool = False,
+    resizable: bool = False,
+) -> Model[List[Doc], ChainScores]:
+    """Build a tagger model whose tags depend on each other: token vectors, an affine
+    map to tag scores, and a linear-chain CRF (Lafferty et al., 2001; Huang et al.,
+    2015). It is trained and decoded exactly. Only `lstm_tagger` can use it.
+
+    tok2vec (Model[List[Doc], List[Floats2d]]): The token-to-vector subnetwork:
+        ours or any other of spaCy's.
+    nO (Optional[int]): The number of tags. Inferred from the data if None.
+    decoding (str): "viterbi" for the most probable sequence of tags, "posterior" for
+        the most probable tag of each token.
+    sentences (bool): Whether sentences are chains of their own, where a component
+        earlier in the pipeline has set their boundaries, or else whole documents.
+    resizable (bool): Whether tags can be added after initialization.
+    RAISES (ValueError): If there is no such decoding.
+    """
+    if decoding not in ("viterbi", "posterior"):
+        raise ValueError(
+            f'Can\'t decode with \'decoding = "{decoding}"\': it needs to be "viterbi" '
+            f'or "posterior".'
+        )
+    settings = Decoding(posterior=decoding == "posterior", by_sentence=sentences)
+    return add_crf(tok2vec, nO, settings, is_resizable=resizable)
 
 
 def build_word_char_bilstm(

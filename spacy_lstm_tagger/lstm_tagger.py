@@ -25,11 +25,39 @@ from spacy.language import Language
 from spacy.pipeline import Tagger
 from spacy.tokens import Doc
 from spacy.training import Example, validate_examples, validate_get_examples
+from spacy.vocab import Vocab
 from thinc.api import Config, Model, Optimizer, set_dropout_rate
 from thinc.types import Floats2d
 
+from .annotation import Annotation, UnknownTagError, read_annotation
+from .attributes import (
+    register_alternatives,
+    register_confidence,
+    set_alternatives,
+    set_confidence,
+)
 from .build_vocabulary import find_encoders, set_vocabulary
-from .loss import MISSING, cross_entropy_gradient
+from .constraints import (
+    AllowedForms,
+    allowed_tags,
+    collect_dictionary,
+    compile_dictionary,
+    lift_impossible,
+    orths,
+    read_dictionary,
+    register_extension,
+)
+from .crf.layer import ChainScores
+from .crf.likelihood import Gradient
+from .decoding import (
+    Lattice,
+    best_sequences,
+    best_tags,
+    make_lattice,
+    tag_probabilities,
+)
+from .lattice_loss import annotation_gradient, imitation_gradient
+from .loss import cross_entropy_gradient, exclude_tags, validate_label_smoothing
 from .negation import split_negation
 
 # Where the checksum of the file `model` is written, in the component's directory.
@@ -68,6 +96,11 @@ DEFAULT_LSTM_TAGGER_MODEL = Config().from_str(default_model_config)["model"]
         "scorer": {"@scorers": "spacy.tagger_scorer.v1"},
         "neg_prefix": "!",
         "label_smoothing": 0.0,
+        "constrain_training": False,
+        "temperature": 1.0,
+        "confidence_attribute": None,
+        "alternatives_attribute": None,
+        "n_alternatives": 3,
     },
     default_score_weights={
         "tag_acc": 1.0,
@@ -85,6 +118,11 @@ def make_lstm_tagger(
     scorer: Optional[Callable],
     neg_prefix: str,
     label_smoothing: float,
+    constrain_training: bool,
+    temperature: float,
+    confidence_attribute: Optional[str],
+    alternatives_attribute: Optional[str],
+    n_alternatives: int,
 ) -> "LSTMTagger":
     """Construct a part-of-speech tagger around an LSTM.
 
@@ -95,6 +133,15 @@ def make_lstm_tagger(
     neg_prefix (str): What marks a tag that a token does not have, in training data.
     label_smoothing (float): How much probability is shared by the other tags, as
         training sees it.
+    constrain_training (bool): Whether the tag dictionary rules out tags in training,
+        too, and not only in what is predicted.
+    temperature (float): What scores are divided by before they become probabilities.
+    confidence_attribute (Optional[str]): The custom attribute of tokens that gets the
+        probability of the tag, for example "tag_confidence". None for none.
+    alternatives_attribute (Optional[str]): The custom attribute of tokens that gets
+        the most probable tags and their probabilities, for example
+        "tag_alternatives". None for none.
+    n_alternatives (int): How many tags that has.
     """
     return LSTMTagger(
         nlp.vocab,
@@ -104,12 +151,147 @@ def make_lstm_tagger(
         scorer=scorer,
         neg_prefix=neg_prefix,
         label_smoothing=label_smoothing,
+        constrain_training=constrain_training,
+        temperature=temperature,
+        confidence_attribute=confidence_attribute,
+        alternatives_attribute=alternatives_attribute,
+        n_alternatives=n_alternatives,
     )
+
+
+class Predictions(List[NDArray]):
+    """The positions of tags in `labels`, for each document, and the probabilities that
+    custom attributes are made of."""
+
+    probabilities: Optional[List[NDArray]] = None
 
 
 class LSTMTagger(Tagger):
     """Pipeline component for part-of-speech tagging: a drop-in for spaCy's own
     `tagger`, with its settings, scores and treatment of annotations."""
+
+    def __init__(
+        self,
+        vocab: Vocab,
+        model: Model,
+        name: str = "lstm_tagger",
+        *,
+        constrain_training: bool = False,
+        temperature: float = 1.0,
+        confidence_attribute: Optional[str] = None,
+        alternatives_attribute: Optional[str] = None,
+        n_alternatives: int = 3,
+        **settings: Any,
+    ) -> None:
+        """Initialize the tagger. The arguments are those of `make_lstm_tagger`, and
+        `settings` those of spaCy's `Tagger`.
+
+        RAISES (ValueError): If a setting is out of range.
+        """
+        super().__init__(vocab, model, name, **settings)
+        if temperature <= 0.0 or n_alternatives < 1:
+            raise ValueError(
+                f"[{name}] 'temperature = {temperature}' needs to be more than 0, and "
+                f"'n_alternatives = {n_alternatives}' at least 1."
+            )
+        self.constrain_training = constrain_training
+        self.temperature = temperature
+        self.confidence_attribute = confidence_attribute
+        self.alternatives_attribute = alternatives_attribute
+        self.n_alternatives = n_alternatives
+        self.cfg["tag_dictionary"] = {}
+        self._allowed_forms: Optional[AllowedForms] = None
+        register_extension()
+        if confidence_attribute is not None:
+            register_confidence(confidence_attribute)
+        if alternatives_attribute is not None:
+            register_alternatives(alternatives_attribute)
+
+    def predict(self, docs: Iterable[Doc]) -> Predictions:
+        """Find the tags of documents, without changing them.
+
+        docs (Iterable[Doc]): The documents.
+        RETURNS (Predictions): For each document the positions of its tags in
+            `labels`. *Shape:* (n_tokens,)
+        """
+        docs = list(docs)
+        if not docs:
+            return Predictions()
+        lattice, posterior = self._predict_lattice(docs)
+        tags = best_tags(lattice, posterior=posterior)
+        predictions = Predictions(_split(tags, docs))
+        if self.confidence_attribute or self.alternatives_attribute:
+            predictions.probabilities = _split(tag_probabilities(lattice), docs)
+        return predictions
+
+    def predict_proba(self, docs: Iterable[Doc]) -> List[NDArray]:
+        """Find the probability of each tag of each token, without changing the
+        documents: the softmax of its scores, or with a CRF its marginal probability.
+
+        docs (Iterable[Doc]): The documents.
+        RETURNS (List[NDArray]): For each document, of float32, the columns in the
+            order of `labels`. *Shape:* (n_tokens, n_labels)
+        """
+        docs = list(docs)
+        if not docs:
+            return []
+        lattice, _ = self._predict_lattice(docs)
+        return _split(tag_probabilities(lattice).astype("float32"), docs)
+
+    def k_best(
+        self, docs: Iterable[Doc], k: int
+    ) -> List[List[Tuple[List[str], float]]]:
+        """Find the most probable sequences of tags, exactly, without changing the
+        documents.
+
+        docs (Iterable[Doc]): The documents.
+        k (int): How many sequences to find for each.
+        RETURNS (List[List[Tuple[List[str], float]]]): For each document the tags of
+            its tokens and the natural logarithm of their probability, the most
+            probable ones first; fewer than `k` if no more are possible.
+        RAISES (ValueError): If `k` is less than 1.
+        """
+        if k < 1:
+            raise ValueError(
+                f"Can't find the {k} best sequences: k has to be 1 or more."
+            )
+        found = []
+        for doc in docs:
+            lattice, _ = self._predict_lattice([doc])
+            found.append(
+                [
+                    ([self.labels[tag] for tag in tags], log_probability)
+                    for tags, log_probability in best_sequences(lattice, k)
+                ]
+            )
+        return found
+
+    def _predict_lattice(self, docs: List[Doc]) -> Tuple[Lattice, bool]:
+        """The scores of documents, and whether to decode them by the most probable
+        tag of each token."""
+        if any(len(doc) for doc in docs):
+            scores = self.model.predict(docs)
+        else:
+            # A model can't be asked about nothing.
+            scores = [self.model.ops.alloc2f(0, len(self.labels)) for _ in docs]
+        decoding = getattr(scores, "decoding", None)
+        lattice = make_lattice(
+            docs,
+            [self._to_logits(rows) for rows in scores],
+            getattr(scores, "chain", None),
+            by_sentence=decoding is not None and decoding.by_sentence,
+            allowed=allowed_tags(docs, self.labels, self._allowed_forms),
+            temperature=self.temperature,
+        )
+        return lattice, decoding is not None and decoding.posterior
+
+    def _to_logits(self, scores: Floats2d) -> NDArray:
+        rows = self.model.ops.to_numpy(scores)
+        softmax = self.model.maybe_get_ref("softmax")
+        if softmax is not None and softmax.attrs.get("softmax_normalize"):
+            # spaCy's own architecture may be asked for probabilities.
+            return numpy.log(numpy.maximum(rows, numpy.finfo(rows.dtype).tiny))
+        return rows
 
     def set_annotations(
         self, docs: Union[Doc, Sequence[Doc]], batch_tag_ids: Sequence[NDArray]
@@ -126,6 +308,9 @@ class LSTMTagger(Tagger):
         hashes = numpy.asarray(
             [strings.add(tag) for tag in self.labels], dtype="uint64"
         )
+        probabilities = getattr(batch_tag_ids, "probabilities", None)
+        if probabilities is not None:
+            self._set_attributes(docs, batch_tag_ids, probabilities, hashes)
         for doc, tag_ids in zip(docs, batch_tag_ids):
             if len(doc):
                 tags = hashes[tag_ids]
@@ -134,12 +319,29 @@ class LSTMTagger(Tagger):
                     tags = numpy.where(present != 0, present, tags)
                 doc.from_array(TAG, tags)
 
+    def _set_attributes(
+        self,
+        docs: Sequence[Doc],
+        batch_tag_ids: Sequence[NDArray],
+        probabilities: Sequence[NDArray],
+        hashes: NDArray[numpy.uint64],
+    ) -> None:
+        for doc, tags, rows in zip(docs, batch_tag_ids, probabilities):
+            if self.confidence_attribute:
+                set_confidence(doc, self.confidence_attribute, rows, tags)
+            if self.alternatives_attribute:
+                set_alternatives(
+                    doc, self.alternatives_attribute, rows, hashes, self.n_alternatives
+                )
+
     def initialize(
         self,
         get_examples: Callable[[], Iterable[Example]],
         *,
         nlp: Optional[Language] = None,
         labels: Optional[Iterable[str]] = None,
+        tag_dictionary: Optional[Any] = None,
+        tag_dictionary_min_count: Optional[int] = None,
     ) -> None:
         """Initialize the pipe for training. The labels and the vocabulary are taken
         from all examples, not from a sample.
@@ -148,6 +350,13 @@ class LSTMTagger(Tagger):
         nlp (Optional[Language]): The current nlp object.
         labels (Optional[Iterable[str]]): The tags, for example from the
             `init labels` command. By default those of the examples.
+        tag_dictionary (Optional[Any]): The tags that word forms may have: a mapping
+            from forms to lists of tags, or a list of objects with "form" and "tags".
+            Other forms may have any tag.
+        tag_dictionary_min_count (Optional[int]): Add the forms that the examples have
+            as often as this, with all the tags that they have there. `tag_dictionary`
+            goes before that.
+        RAISES (ValueError): If the dictionary can't be read or has unknown tags.
         """
         validate_get_examples(get_examples, "LSTMTagger.initialize")
         if labels is None:
@@ -165,6 +374,34 @@ class LSTMTagger(Tagger):
             # A later call starts from its own examples.
             for encoder in encoders:
                 encoder.attrs["vocabulary"] = None
+        dictionary = {}
+        if tag_dictionary_min_count is not None:
+            dictionary = collect_dictionary(
+                get_examples(),
+                min_count=tag_dictionary_min_count,
+                neg_prefix=self.cfg["neg_prefix"],
+            )
+        if tag_dictionary is not None:
+            dictionary.update(read_dictionary(tag_dictionary))
+        self.cfg["tag_dictionary"] = dictionary
+        self._compile_dictionary()
+
+    def _compile_dictionary(self) -> None:
+        self._allowed_forms = compile_dictionary(
+            self.cfg["tag_dictionary"], self.labels, self.vocab.strings
+        )
+
+    def add_label(self, label: str) -> int:
+        """Add a tag. After initialization that needs a model that is resizable.
+
+        label (str): The tag.
+        RETURNS (int): 0 if it is one of the labels already, or else 1.
+        """
+        added = super().add_label(label)
+        if added and self.is_resizable and self.model.has_dim("nO"):
+            self.set_output(len(self.labels))
+            self._compile_dictionary()
+        return added
 
     def _collect_tags(self, examples: Iterable[Example]) -> List[str]:
         tags = {token.tag_ for example in examples for token in example.y}
@@ -190,65 +427,154 @@ class LSTMTagger(Tagger):
         losses (Optional[Dict[str, float]]): Losses to update, keyed by name.
         RETURNS (Dict[str, float]): The updated losses.
         """
-        if self._rehearsal_model is not None:
-            set_dropout_rate(self._rehearsal_model, 0.0)
-        return super().rehearse(examples, drop=drop, sgd=sgd, losses=losses)
+        losses = {} if losses is None else losses
+        losses.setdefault(self.name, 0.0)
+        if self._rehearsal_model is None:
+            return losses
+        set_dropout_rate(self._rehearsal_model, 0.0)
+        if not self.model.has_ref("crf"):
+            return super().rehearse(examples, drop=drop, sgd=sgd, losses=losses)
+        validate_examples(examples, "LSTMTagger.rehearse")
+        docs = [example.predicted for example in examples]
+        if not any(len(doc) for doc in docs):
+            return losses
+        set_dropout_rate(self.model, drop)
+        scores, backprop = self.model.begin_update(docs)
+        student = self._make_lattice(docs, scores)
+        teacher_scores = self._rehearsal_model.predict(docs)
+        teacher = self._make_lattice(docs, teacher_scores)
+        gradient = imitation_gradient(
+            student, scores.chain, teacher, teacher_scores.chain
+        )
+        backprop(self._to_chain_scores(gradient, docs, scores))
+        self.finish_update(sgd)
+        losses[self.name] += gradient.loss
+        return losses
 
     def get_loss(
         self, examples: Iterable[Example], scores: Sequence[Floats2d]
     ) -> Tuple[float, List[Floats2d]]:
         """Find the loss and its gradient for the batch of documents.
 
-        The gradient is that of the negative log-likelihood of the tags, with label
-        smoothing, with respect to the scores before the softmax. Tokens without a
-        tag, or that are misaligned, have none. The loss that is reported is the sum
-        of the squares of the gradient, as with spaCy's `tagger`, so that the two can
-        be compared: without label smoothing, 0 when all tags are predicted with
+        The gradient is that of the negative log-likelihood of what is known of the
+        tags, with label smoothing, with respect to the scores before the softmax, or
+        to those of a CRF. Tokens that nothing is known of, or that are misaligned,
+        have none of their own.
+
+        The loss that is reported is that likelihood for a CRF. For a softmax it is the
+        sum of the squares of the gradient, as with spaCy's `tagger`, so that the two
+        can be compared: without label smoothing, 0 when all tags are predicted with
         certainty.
 
         examples (Iterable[Example]): The batch of examples.
-        scores (Sequence[Floats2d]): Probabilities. *Shape:* (n_tokens, n_labels)
+        scores (Sequence[Floats2d]): Probabilities, or what a CRF model gives.
+            *Shape:* (n_tokens, n_labels)
         RETURNS (Tuple[float, List[Floats2d]]): The loss and the gradient.
         RAISES (ValueError): If an example has a tag that is not in `labels`, or if
             the loss is not a number.
         """
         examples = list(examples)
         validate_examples(examples, "LSTMTagger.get_loss")
-        ops = self.model.ops
-        tags, negated = self._read_tags(examples)
-        gradient = cross_entropy_gradient(
-            ops.flatten(scores),
-            ops.asarray1i(tags),
-            ops.asarray1i(negated),
-            label_smoothing=self.cfg["label_smoothing"],
-        )
-        loss = float(cast(Any, gradient**2).sum())
+        validate_label_smoothing(self.cfg["label_smoothing"], len(self.labels))
+        annotation = self._read_annotation(examples)
+        domain = self._find_domain(examples, annotation)
+        loss: float
+        gradient: List[Floats2d]
+        if isinstance(scores, ChainScores):
+            loss, gradient = self._crf_loss(examples, scores, annotation, domain)
+        else:
+            loss, gradient = self._softmax_loss(examples, scores, annotation, domain)
         if numpy.isnan(loss):
             raise ValueError(Errors.E910.format(name=self.name))
+        return loss, gradient
+
+    def _softmax_loss(
+        self,
+        examples: List[Example],
+        scores: Sequence[Floats2d],
+        annotation: Annotation,
+        domain: Optional[NDArray[numpy.bool_]],
+    ) -> Tuple[float, List[Floats2d]]:
+        ops = self.model.ops
+        probabilities = ops.flatten(scores)
+        gradient = cross_entropy_gradient(
+            probabilities,
+            ops.asarray2f(annotation.evidence),
+            None if domain is None else ops.asarray2f(domain),
+            label_smoothing=self.cfg["label_smoothing"],
+        )
+        tokens = numpy.flatnonzero(annotation.excluded >= 0)
+        exclude_tags(
+            gradient,
+            probabilities,
+            ops.asarray1i(tokens),
+            ops.asarray1i(annotation.excluded[tokens]),
+        )
+        loss = float(cast(Any, gradient**2).sum())
         lengths = ops.asarray1i([len(example.predicted) for example in examples])
         return loss, ops.unflatten(gradient, lengths)
 
-    def _read_tags(self, examples: Iterable[Example]) -> Tuple[List[int], List[bool]]:
-        """For each predicted token the position of its tag among the labels, MISSING
-        where there is none, and whether the tag is negated."""
-        positions = {label: i for i, label in enumerate(self.labels)}
-        tags, negated = [], []
-        for example in examples:
-            for tag in example.get_aligned("TAG", as_string=True):
-                # Missing is "", and None where the tokens are not aligned.
-                label, is_negated = split_negation(tag or "", self.cfg["neg_prefix"])
-                position = positions.get(label) if tag else MISSING
-                if position is None:
-                    raise ValueError(
-                        f"[{self.name}] The training data has the tag '{tag}', which "
-                        f"is not one of the {len(positions)} labels of the component. "
-                        f"Labels can't be added after initialization: add it to the "
-                        f"labels given to 'initialize', or initialize with data that "
-                        f"has all tags."
-                    )
-                tags.append(position)
-                negated.append(is_negated)
-        return tags, negated
+    def _crf_loss(
+        self,
+        examples: List[Example],
+        scores: ChainScores,
+        annotation: Annotation,
+        domain: Optional[NDArray[numpy.bool_]],
+    ) -> Tuple[float, ChainScores]:
+        docs = [example.predicted for example in examples]
+        gradient = annotation_gradient(
+            self._make_lattice(docs, scores, domain),
+            scores.chain,
+            annotation.evidence,
+            label_smoothing=self.cfg["label_smoothing"],
+        )
+        return gradient.loss, self._to_chain_scores(gradient, docs, scores)
+
+    def _make_lattice(
+        self,
+        docs: List[Doc],
+        scores: ChainScores,
+        allowed: Optional[NDArray[numpy.bool_]] = None,
+    ) -> Lattice:
+        """The lattice that training sees."""
+        return make_lattice(
+            docs,
+            [self.model.ops.to_numpy(rows) for rows in scores],
+            scores.chain,
+            by_sentence=scores.decoding.by_sentence,
+            allowed=allowed,
+        )
+
+    def _to_chain_scores(
+        self, gradient: Gradient, docs: List[Doc], scores: ChainScores
+    ) -> ChainScores:
+        ops = self.model.ops
+        lengths = ops.asarray1i([len(doc) for doc in docs])
+        rows = ops.unflatten(ops.asarray2f(gradient.emissions), lengths)
+        return ChainScores(rows, gradient.chain, scores.decoding)
+
+    def _read_annotation(self, examples: List[Example]) -> Annotation:
+        try:
+            return read_annotation(examples, self.labels, self.cfg["neg_prefix"])
+        except UnknownTagError as error:
+            raise ValueError(
+                f"[{self.name}] The training data has the tag '{error}', which is not "
+                f"one of the {len(self.labels)} labels of the component. Labels can't "
+                f"be added after initialization, unless the model is resizable: add it "
+                f"to the labels given to 'initialize', or initialize with data that "
+                f"has all tags."
+            ) from None
+
+    def _find_domain(
+        self, examples: List[Example], annotation: Annotation
+    ) -> Optional[NDArray[numpy.bool_]]:
+        """The tags that the dictionary leaves in training, if it is asked."""
+        if not self.constrain_training or self._allowed_forms is None:
+            return None
+        forms = [orths(example.predicted) for example in examples]
+        allowed = self._allowed_forms.look_up(numpy.concatenate(forms))
+        agrees = (allowed & annotation.evidence).any(axis=1, keepdims=True)
+        return lift_impossible(allowed & agrees)
 
     def to_disk(
         self, path: Union[str, Path], *, exclude: Iterable[str] = tuple()
@@ -293,6 +619,7 @@ class LSTMTagger(Tagger):
         # Damaged msgpack fails in many ways, depending on where the damage is.
         try:
             yield
+            self._compile_dictionary()
             n_scores = self.model.maybe_get_dim("nO")
             are_loaded = not {"cfg", "model"}.intersection(exclude)
             if are_loaded and n_scores not in (None, len(self.labels)):
@@ -309,6 +636,11 @@ class LSTMTagger(Tagger):
                 f"Restore the directory from a backup or train the pipeline again, and "
                 f"check that its config.cfg is the one that it was trained with."
             ) from error
+
+
+def _split(values: NDArray, docs: Sequence[Doc]) -> List[NDArray]:
+    """Split what is known of all tokens into what is known of each document."""
+    return numpy.split(values, numpy.cumsum([len(doc) for doc in docs])[:-1])
 
 
 def _verify_checksum(path: Union[str, Path]) -> None:

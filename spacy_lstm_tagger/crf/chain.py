@@ -1,0 +1,49 @@
+"""The scores of a linear chain of tags."""
+
+from dataclasses import dataclass
+
+import numpy
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Chain:
+    """The scores of a linear-chain CRF, besides those of each token (Lafferty et
+    al., 2001).
+
+    start (NDArray): Of each tag at the first token. *Shape:* (n_labels,)
+    transitions (NDArray): Of each tag (row) before each other (column).
+        *Shape:* (n_labels, n_labels)
+    end (NDArray): Of each tag at the last token. *Shape:* (n_labels,)
+    """
+
+    start: NDArray
+    transitions: NDArray
+    end: NDArray
+
+    def reversed(self) -> "Chain":
+        """The chain that gives sequences read backwards the same scores."""
+        transitions = numpy.ascontiguousarray(self.transitions.T)
+        return Chain(self.end, transitions, self.start)
+
+    def divided(self, temperature: float) -> "Chain":
+        """The chain with all scores divided by a number."""
+        return Chain(
+            self.start / temperature,
+            self.transitions / temperature,
+            self.end / temperature,
+        )
+
+    def astype(self, dtype: str) -> "Chain":
+        """The chain with numbers of another type."""
+        return Chain(
+            self.start.astype(dtype),
+            self.transitions.astype(dtype),
+            self.end.astype(dtype),
+        )
+
+
+def independent(n_labels: int) -> Chain:
+    """A chain whose tags do not depend on each other: all of its scores are 0."""
+    zeros = numpy.zeros((n_labels, n_labels))
+    return Chain(zeros[0], zeros, zeros[0])

@@ -1,0 +1,170 @@
+"""The probabilities of a linear-chain CRF, by the forward-backward algorithm."""
+
+from typing import NamedTuple, Tuple
+
+import numpy
+from numpy.typing import NDArray
+
+from .chain import Chain
+from .messages import Messages, forward_messages, sum_step
+
+
+class Expectations(NamedTuple):
+    """What a CRF expects of chains, all of them together but for the first two.
+
+    log_partition (NDArray): The logarithm of the sum of the exponentiated scores of
+        all sequences, of each chain. *Shape:* (n_chains,)
+    marginals (NDArray): The probability of each tag of each token.
+        *Shape:* (n_tokens, n_labels)
+    start (NDArray): How many chains begin with each tag. *Shape:* (n_labels,)
+    transitions (NDArray): How often each tag comes before each other.
+        *Shape:* (n_labels, n_labels)
+    end (NDArray): How many chains end with each tag. *Shape:* (n_labels,)
+    """
+
+    log_partition: NDArray
+    marginals: NDArray
+    start: NDArray
+    transitions: NDArray
+    end: NDArray
+
+
+def find_expectations(
+    emissions: NDArray, lengths: NDArray[numpy.int64], chain: Chain
+) -> Expectations:
+    """Run the forward-backward algorithm, in float64.
+
+    emissions (NDArray): The scores of the tags of each token, one chain after the
+        other; -inf for a tag that the token can't have, but not for all of them.
+        *Shape:* (n_tokens, n_labels)
+    lengths (NDArray[numpy.int64]): The number of tokens of each chain, at least 1.
+        *Shape:* (n_chains,)
+    chain (Chain): The scores of the chain.
+    """
+    emissions, chain = emissions.astype("float64"), chain.astype("float64")
+    forward, backward = _read_both_ways(emissions, lengths, chain)
+    last = numpy.cumsum(lengths) - 1
+    first = last + 1 - lengths
+    marginals = _combine(forward, backward, emissions)
+    return Expectations(
+        _log_partition(forward, lengths, chain),
+        marginals,
+        marginals[first].sum(axis=0),
+        _count_pairs(forward, backward, first, chain.transitions),
+        marginals[last].sum(axis=0),
+    )
+
+
+def find_marginals(
+    emissions: NDArray, lengths: NDArray[numpy.int64], chain: Chain
+) -> NDArray:
+    """Find the probability of each tag of each token, in float64. The arguments are
+    those of `find_expectations`.
+
+    RETURNS (NDArray): *Shape:* (n_tokens, n_labels)
+    """
+    emissions, chain = emissions.astype("float64"), chain.astype("float64")
+    forward, backward = _read_both_ways(emissions, lengths, chain)
+    return _combine(forward, backward, emissions)
+
+
+def find_log_partition(
+    emissions: NDArray, lengths: NDArray[numpy.int64], chain: Chain
+) -> NDArray:
+    """Find the logarithm of the sum of the exponentiated scores of all sequences, in
+    float64. The arguments are those of `find_expectations`.
+
+    RETURNS (NDArray): *Shape:* (n_chains,)
+    """
+    emissions, chain = emissions.astype("float64"), chain.astype("float64")
+    step = sum_step(chain.transitions)
+    return _log_partition(
+        forward_messages(emissions, lengths, chain, step), lengths, chain
+    )
+
+
+def score_sequences(
+    emissions: NDArray,
+    lengths: NDArray[numpy.int64],
+    chain: Chain,
+    tags: NDArray[numpy.int64],
+) -> NDArray:
+    """Find the score of one sequence of tags for each chain.
+
+    tags (NDArray[numpy.int64]): Positions among the labels. *Shape:* (n_tokens,)
+    RETURNS (NDArray): *Shape:* (n_chains,)
+    """
+    last = numpy.cumsum(lengths) - 1
+    first = last + 1 - lengths
+    scores = emissions[numpy.arange(len(tags)), tags].astype("float64")
+    scores[1:] += chain.transitions[tags[:-1], tags[1:]]
+    # No transition leads from one chain to the next.
+    later = first[1:]
+    scores[later] -= chain.transitions[tags[later - 1], tags[later]]
+    scores[first] += chain.start[tags[first]]
+    scores[last] += chain.end[tags[last]]
+    return _sum_chains(scores, lengths)
+
+
+def _read_both_ways(
+    emissions: NDArray, lengths: NDArray[numpy.int64], chain: Chain
+) -> Tuple[Messages, Messages]:
+    """Messages from the tokens up to each token, and from each token on. Both count
+    the emissions of the token itself."""
+    step = sum_step(chain.transitions)
+    forward = forward_messages(emissions, lengths, chain, step)
+    mirrored = chain.reversed()
+    backward = forward_messages(
+        emissions[::-1], lengths[::-1], mirrored, sum_step(mirrored.transitions)
+    )
+    return forward, Messages(backward.scores[::-1], backward.scales[::-1])
+
+
+def _combine(forward: Messages, backward: Messages, emissions: NDArray) -> NDArray:
+    scores = forward.scores + backward.scores
+    possible = numpy.isfinite(emissions)
+    numpy.subtract(scores, emissions, out=scores, where=possible)
+    scores -= scores.max(axis=1, keepdims=True)
+    probabilities = numpy.exp(scores)
+    return probabilities / probabilities.sum(axis=1, keepdims=True)
+
+
+def _count_pairs(
+    forward: Messages,
+    backward: Messages,
+    first: NDArray[numpy.int64],
+    transitions: NDArray,
+) -> NDArray:
+    weights = numpy.exp(transitions - transitions.max())
+    has_one_before = numpy.ones(len(forward.scores), dtype=bool)
+    has_one_before[first] = False
+    right = numpy.flatnonzero(has_one_before)
+    before = numpy.exp(forward.scores[right - 1])
+    after = numpy.exp(backward.scores[right])
+    totals = ((before @ weights) * after).sum(axis=1)
+    # Scores that are hundreds apart are too much for a product of matrices.
+    lost = totals < numpy.finfo("float64").tiny
+    totals[lost] = numpy.inf
+    counts = weights * ((before / totals[:, None]).T @ after)
+    for token in right[lost]:
+        scores = forward.scores[token - 1][:, None] + transitions
+        counts += _softmax(scores + backward.scores[token])
+    return counts
+
+
+def _softmax(scores: NDArray) -> NDArray:
+    found = numpy.exp(scores - scores.max())
+    return found / found.sum()
+
+
+def _log_partition(
+    forward: Messages, lengths: NDArray[numpy.int64], chain: Chain
+) -> NDArray:
+    last = numpy.cumsum(lengths) - 1
+    ends = numpy.logaddexp.reduce(forward.scores[last] + chain.end, axis=1)
+    return _sum_chains(forward.scales, lengths) + ends
+
+
+def _sum_chains(values: NDArray, lengths: NDArray[numpy.int64]) -> NDArray:
+    chains = numpy.repeat(numpy.arange(len(lengths)), lengths)
+    return numpy.bincount(chains, weights=values, minlength=len(lengths))

@@ -1,0 +1,81 @@
+"""The best sequences of tags, more than one."""
+
+from typing import List, NamedTuple, Sequence, Tuple
+
+import numpy
+from numpy.typing import NDArray
+
+from .chain import Chain
+
+
+class Ranked(NamedTuple):
+    """Sequences of tags, the best one first.
+
+    tags (NDArray[numpy.int64]): Positions among the labels.
+        *Shape:* (n_sequences, n_tokens)
+    scores (NDArray): *Shape:* (n_sequences,)
+    """
+
+    tags: NDArray[numpy.int64]
+    scores: NDArray
+
+
+def find_k_best(emissions: NDArray, chain: Chain, k: int) -> Ranked:
+    """Find the `k` sequences with the highest scores of one chain, by the list Viterbi
+    algorithm (Seshadri & Sundberg, 1994). There are fewer if fewer are possible.
+
+    emissions (NDArray): The scores of the tags of each token; -inf for a tag that
+        the token can't have. *Shape:* (n_tokens, n_labels)
+    chain (Chain): The scores of the chain.
+    k (int): How many sequences to find, at least 1.
+    """
+    # The scores of the best sequences that end in each tag, and what each of them
+    # goes on from: positions among all that end in the token before.
+    scores = (chain.start + emissions[0])[:, None]
+    origins = []
+    for emission in emissions[1:]:
+        before = scores.reshape(-1)
+        n_before = scores.shape[1]
+        reached = before[:, None] + numpy.repeat(chain.transitions, n_before, axis=0)
+        best = _highest(reached.T, k)
+        origins.append(best)
+        scores = numpy.take_along_axis(reached.T, best, axis=1) + emission[:, None]
+    scores = scores + chain.end[:, None]
+    n_before = scores.shape[1]
+    (present,) = _highest(scores.reshape(1, -1), k)
+    found = scores.reshape(-1)[present]
+    possible = found > -numpy.inf
+    present, found = present[possible], found[possible]
+    tags = numpy.empty((len(present), len(emissions)), dtype="int64")
+    for token in reversed(range(len(emissions))):
+        tags[:, token] = present // n_before
+        if token > 0:
+            present = origins[token - 1].reshape(-1)[present]
+            n_before = origins[token - 2].shape[1] if token > 1 else 1
+    return Ranked(tags, found)
+
+
+def combine(parts: Sequence[Ranked], k: int) -> Tuple[List[List[int]], NDArray]:
+    """Find the `k` best combinations of sequences that do not depend on each other.
+
+    parts (Sequence[Ranked]): At least `k` sequences of each, or all that there are.
+    RETURNS (Tuple[List[List[int]], NDArray]): For each combination, which sequence
+        of each part it has, and its score, the sum of theirs.
+    """
+    choices: List[List[int]] = [[]]
+    scores = numpy.zeros(1)
+    for part in parts:
+        sums = (scores[:, None] + part.scores[:k]).reshape(-1)
+        (best,) = _highest(sums[None], k)
+        n_choices = len(part.scores[:k])
+        choices = [choices[i // n_choices] + [int(i % n_choices)] for i in best]
+        scores = sums[best]
+    return choices, scores
+
+
+def _highest(scores: NDArray, k: int) -> NDArray[numpy.int64]:
+    """The columns of the `k` highest scores of each row, the highest first."""
+    k = min(k, scores.shape[1])
+    found = numpy.argpartition(-scores, k - 1, axis=1)[:, :k]
+    order = numpy.argsort(-numpy.take_along_axis(scores, found, axis=1), kind="stable")
+    return numpy.take_along_axis(found, order, axis=1)

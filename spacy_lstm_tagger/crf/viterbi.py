@@ -1,0 +1,69 @@
+"""The best sequence of tags, by the Viterbi algorithm."""
+
+import numpy
+from numpy.typing import NDArray
+
+from .chain import Chain
+from .messages import forward_messages, max_step
+from .pieces import CONTEXT, cut_pieces, longest_first, settle, steps
+
+
+def find_best(
+    emissions: NDArray, lengths: NDArray[numpy.int64], chain: Chain
+) -> NDArray[numpy.int64]:
+    """Find the sequence of tags with the highest score, for each chain (Viterbi,
+    1967).
+
+    emissions (NDArray): The scores of the tags of each token, one chain after the
+        other; -inf for a tag that the token can't have, but not for all of them.
+        *Shape:* (n_tokens, n_labels)
+    lengths (NDArray[numpy.int64]): The number of tokens of each chain, at least 1.
+        *Shape:* (n_chains,)
+    chain (Chain): The scores of the chain, of the same dtype.
+    RETURNS (NDArray[numpy.int64]): Positions among the labels. *Shape:* (n_tokens,)
+    """
+    step = max_step(chain.transitions)
+    scores = forward_messages(emissions, lengths, chain, step).scores
+    return _trace_back(scores[::-1], lengths[::-1], chain)[::-1]
+
+
+def _trace_back(
+    scores: NDArray, lengths: NDArray[numpy.int64], chain: Chain
+) -> NDArray[numpy.int64]:
+    """From the scores of the best sequences up to each token, last tokens first, the
+    tags of the best ones of all, in the same order."""
+    # What follows a token: the tag that was found for the next one, or the end.
+    following = numpy.vstack((chain.transitions.T, chain.end))
+    end = len(chain.end)
+    tags = numpy.empty(len(scores), dtype="int64")
+    pieces = cut_pieces(lengths)
+
+    def read(
+        first: NDArray[numpy.int64],
+        n_tokens: NDArray[numpy.int64],
+        entries: NDArray[numpy.int64],
+    ) -> None:
+        present = entries
+        for tokens in steps(first, n_tokens):
+            present = present[: len(tokens)]
+            present = (scores[tokens] + following[present]).argmax(axis=1)
+            tags[tokens] = present
+
+    entries = numpy.full(len(pieces.first), end)
+    later = numpy.flatnonzero(pieces.continues)
+    before = pieces.first[later] - CONTEXT
+    read(before, numpy.full(len(later), CONTEXT), entries[later])
+    entries[later] = tags[pieces.first[later] - 1]
+
+    def find_wrong() -> NDArray[numpy.int64]:
+        found = tags[pieces.first[later] - 1]
+        wrong = found != entries[later]
+        entries[later[wrong]] = found[wrong]
+        return later[wrong]
+
+    def read_chosen(chosen: NDArray[numpy.int64]) -> None:
+        order, first, n_tokens = longest_first(pieces, chosen)
+        read(first, n_tokens, entries[order])
+
+    settle(len(pieces.first), find_wrong, read_chosen)
+    return tags
