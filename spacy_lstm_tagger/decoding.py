@@ -101,7 +101,7 @@ def best_tags(lattice: Lattice, *, posterior: bool = False) -> NDArray[numpy.int
     """
     scores = lattice.emissions
     if posterior and lattice.chain is not None:
-        return tag_probabilities(lattice).argmax(axis=1)
+        return token_probabilities(lattice).argmax(axis=1)
     tags = numpy.empty(len(scores), dtype="int64")
     tags[lattice.alone] = scores[lattice.alone].argmax(axis=1)
     if lattice.chain is not None:
@@ -111,7 +111,7 @@ def best_tags(lattice: Lattice, *, posterior: bool = False) -> NDArray[numpy.int
     return tags
 
 
-def tag_probabilities(lattice: Lattice) -> NDArray:
+def token_probabilities(lattice: Lattice) -> NDArray:
     """Find the probability of each tag of each token: a softmax of its scores, or the
     marginal probability of a CRF.
 

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from .crf.chain import Chain, independent
 from .crf.inference import find_expectations
 from .crf.likelihood import Gradient, negative_log_likelihood
-from .decoding import Lattice, tag_probabilities
+from .decoding import Lattice, token_probabilities
 
 
 def annotation_gradient(
@@ -57,7 +57,7 @@ def imitation_gradient(
         chains.
     teacher (Lattice): The same of the teacher, of the same documents.
     """
-    gradient = tag_probabilities(student) - tag_probabilities(teacher)
+    gradient = token_probabilities(student) - token_probabilities(teacher)
     found, wanted = (
         find_expectations(lattice.emissions[lattice.chained], lattice.lengths, chain)
         for lattice, chain in ((student, student_chain), (teacher, teacher_chain))

@@ -46,7 +46,8 @@ def cross_entropy_gradient(
     target = _normalize(probabilities * evidence, evidence)
     if label_smoothing > 0.0 and n_labels > 1:
         is_certain = evidence.sum(axis=1, keepdims=True) == 1.0
-        weight = is_certain * (label_smoothing * n_labels / (n_labels - 1))
+        weight = is_certain.astype(probabilities.dtype)
+        weight *= label_smoothing * n_labels / (n_labels - 1)
         target = (1.0 - weight) * target + weight * _normalize(domain, domain)
     gradient = probabilities - target
     gradient[(evidence == domain).all(axis=1)] = 0.0

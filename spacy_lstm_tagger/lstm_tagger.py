@@ -54,7 +54,7 @@ from .decoding import (
     best_sequences,
     best_tags,
     make_lattice,
-    tag_probabilities,
+    token_probabilities,
 )
 from .lattice_loss import annotation_gradient, imitation_gradient
 from .loss import cross_entropy_gradient, exclude_tags, validate_label_smoothing
@@ -221,7 +221,7 @@ class LSTMTagger(Tagger):
         tags = best_tags(lattice, posterior=posterior)
         predictions = Predictions(_split(tags, docs))
         if self.confidence_attribute or self.alternatives_attribute:
-            predictions.probabilities = _split(tag_probabilities(lattice), docs)
+            predictions.probabilities = _split(token_probabilities(lattice), docs)
         return predictions
 
     def predict_proba(self, docs: Iterable[Doc]) -> List[NDArray]:
@@ -236,7 +236,7 @@ class LSTMTagger(Tagger):
         if not docs:
             return []
         lattice, _ = self._predict_lattice(docs)
-        return _split(tag_probabilities(lattice).astype("float32"), docs)
+        return _split(token_probabilities(lattice).astype("float32"), docs)
 
     def k_best(
         self, docs: Iterable[Doc], k: int
@@ -383,8 +383,22 @@ class LSTMTagger(Tagger):
             )
         if tag_dictionary is not None:
             dictionary.update(read_dictionary(tag_dictionary))
-        self.cfg["tag_dictionary"] = dictionary
-        self._compile_dictionary()
+        self.set_tag_dictionary(dictionary)
+
+    def set_tag_dictionary(self, entries: Any) -> None:
+        """Set the tags that word forms may have. Other forms may have any tag.
+
+        entries (Any): A mapping from forms to lists of tags, or a list of objects
+            with "form" and "tags". An empty one removes the dictionary.
+        RAISES (ValueError): If it can't be read or has unknown tags.
+        """
+        present = self.cfg["tag_dictionary"]
+        self.cfg["tag_dictionary"] = read_dictionary(entries)
+        try:
+            self._compile_dictionary()
+        except ValueError:
+            self.cfg["tag_dictionary"] = present
+            raise
 
     def _compile_dictionary(self) -> None:
         self._allowed_forms = compile_dictionary(

@@ -9,6 +9,8 @@ from spacy.pipeline import Morphologizer, SentenceRecognizer, Tagger
 from spacy.tokens import Doc
 from spacy.util import minibatch
 
+from .lstm_tagger import LSTMTagger
+
 
 def find_tagger(nlp: Language) -> Tagger:
     """Find the component that sets the tags.
@@ -58,6 +60,8 @@ def tag_probabilities(
 
 
 def _predict(tagger: Tagger, docs: List[Doc]) -> List[NDArray]:
+    if isinstance(tagger, LSTMTagger):
+        return tagger.predict_proba(docs)
     if not any(len(doc) for doc in docs):
         return [numpy.zeros((0, len(tagger.labels))) for _ in docs]
     ops = tagger.model.ops

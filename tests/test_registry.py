@@ -22,6 +22,7 @@ ENTRY_POINTS = [
 # Settings that have no default.
 REQUIRED: Dict[str, Dict[str, Any]] = {
     "spacy_lstm_tagger.LSTMTagger.v1": {"tok2vec": {"@architectures": ENCODER}},
+    "spacy_lstm_tagger.LSTMCRFTagger.v1": {"tok2vec": {"@architectures": ENCODER}},
     "spacy_lstm_tagger.build_vocabulary.v1": {
         "corpus": {"@readers": "spacy.JsonlCorpus.v1", "path": "train.jsonl"}
     },
@@ -34,6 +35,12 @@ ALLOWED = {
     "windows.py": {"numpy"},
     "torch_shim.py": {"thinc", "torch"},
     **{f"modules/{file.name}": {"torch"} for file in PACKAGE.glob("modules/*.py")},
+    "crf/layer.py": {"thinc"},
+    **{
+        f"crf/{file.name}": {"numpy"}
+        for file in PACKAGE.glob("crf/*.py")
+        if file.name != "layer.py"
+    },
 }
 
 
@@ -64,6 +71,7 @@ def test_the_names_of_the_issue_are_registered() -> None:
         ("factories", "lstm_tagger"),
         ("architectures", ENCODER),
         ("architectures", "spacy_lstm_tagger.LSTMTagger.v1"),
+        ("architectures", "spacy_lstm_tagger.LSTMCRFTagger.v1"),
         ("callbacks", "spacy_lstm_tagger.build_vocabulary.v1"),
     } <= set(ENTRY_POINTS)
 

@@ -108,3 +108,30 @@ def tag_cli(
     from .tag import tag
 
     tag(model, texts)
+
+
+@lstm_tagger_cli.command("calibrate")
+def calibrate_cli(
+    model: Annotated[str, Arg(help="Model name or path")],
+    data_path: Annotated[
+        Path,
+        Arg(help="Location of binary development data in .spacy format", exists=True),
+    ],
+    output: Annotated[Path, Arg(help="Directory to save to", file_okay=False)],
+    code_path: Annotated[Optional[Path], Opt("--code", "-c", help=CODE_HELP)] = None,
+    use_gpu: Annotated[int, Opt("--gpu-id", "-g", help="GPU ID or -1 for CPU")] = -1,
+    gold_preproc: Annotated[
+        bool, Opt("--gold-preproc", "-G", help="Use gold preprocessing")
+    ] = False,
+) -> None:
+    """
+    Fit the temperature of a trained pipeline's tagger, so that its probabilities
+    say how often it is right, and save the pipeline with it. Tags stay the same,
+    unless a CRF takes the most probable tag of each token. Expects data that the
+    pipeline was not trained on.
+    """
+    import_code(code_path)
+    setup_gpu(use_gpu, silent=False)
+    from .calibrate import calibrate
+
+    calibrate(model, data_path, output, gold_preproc=gold_preproc, silent=False)

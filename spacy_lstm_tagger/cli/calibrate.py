@@ -1,0 +1,58 @@
+"""The command `lstm-tagger calibrate`."""
+
+from pathlib import Path
+
+from spacy import util
+from spacy.training import Corpus
+from wasabi import Printer
+
+from ..calibration import fit_temperature, measure
+from ..lstm_tagger import LSTMTagger
+from ..probabilities import find_tagger
+
+
+def calibrate(
+    model: str,
+    data_path: Path,
+    output: Path,
+    *,
+    gold_preproc: bool = False,
+    silent: bool = True,
+) -> None:
+    """Fit the temperature of a pipeline's tagger and save the pipeline with it, unless
+    its probabilities are no better with it.
+
+    model (str): The name of an installed pipeline or the path to one.
+    data_path (Path): Development data in .spacy format.
+    output (Path): The directory to save to.
+    gold_preproc (bool): Whether to use gold sentences and tokens.
+    silent (bool): Whether to print nothing.
+    """
+    msg = Printer(no_print=silent, pretty=not silent)
+    nlp = util.load_model(model)
+    tagger = find_tagger(nlp)
+    if not isinstance(tagger, LSTMTagger):
+        msg.fail(f"Can't calibrate a '{type(tagger).__name__}'", exits=1)
+        return
+    examples = list(Corpus(data_path, gold_preproc=gold_preproc)(nlp))
+    # The components before the tagger may set what it reads.
+    with nlp.select_pipes(enable=nlp.pipe_names[: nlp.pipe_names.index(tagger.name)]):
+        for example, doc in zip(examples, nlp.pipe(eg.predicted for eg in examples)):
+            example.predicted = doc
+    batch_size = nlp.batch_size
+    before = measure(tagger, examples, batch_size=batch_size)
+    present = tagger.temperature
+    tagger.temperature = fit_temperature(tagger, examples, batch_size=batch_size)
+    after = measure(tagger, examples, batch_size=batch_size)
+    rows = [
+        (f"{temperature:.3f}", f"{found.error:.4f}", f"{found.loss:.4f}")
+        for temperature, found in ((present, before), (tagger.temperature, after))
+    ]
+    header = ("Temperature", "Calibration error", "Loss per token")
+    msg.table(rows, header=header, divider=True)
+    if after.error >= before.error:
+        msg.warn(f"The temperature {present:.3f} is the better one: nothing is saved")
+        return
+    nlp.get_pipe_config(tagger.name)["temperature"] = tagger.temperature
+    nlp.to_disk(output)
+    msg.good(f"Saved pipeline to {output}")
