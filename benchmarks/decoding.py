@@ -66,11 +66,16 @@ def main(
     work_dir.mkdir(parents=True, exist_ok=True)
     for split in SPLITS:
         convert(treebank, split, work_dir)
+    runs = [(model, seed) for seed in range(seeds) for model in CONFIG]
     with ThreadPoolExecutor(max_workers=jobs) as executor:
-        for seed in range(seeds):
-            for model in CONFIG:
-                contestant = make_contestant(model, seed, max_steps)
-                executor.submit(train, contestant, work_dir, lang, seed)
+        trained = executor.map(
+            lambda run: train(
+                make_contestant(run[0], run[1], max_steps), work_dir, lang, run[1]
+            ),
+            runs,
+        )
+        # An error of a training is raised here.
+        list(trained)
     known = known_words(work_dir)
     examples = list(
         Corpus(corpus_path(work_dir, "dev", SENTENCE), gold_preproc=True)(

@@ -14,6 +14,8 @@ Step = Callable[[NDArray], NDArray]
 
 # Memory for the scores of all pairs of tags, in numbers.
 PAIRS_BUDGET = 2**18
+# With fewer tokens than this at once, it pays to look at each by itself.
+WORTH_PRUNING = 8
 
 
 class Messages(NamedTuple):
@@ -122,7 +124,7 @@ def sum_step(transitions: NDArray) -> Step:
 def max_step(transitions: NDArray) -> Step:
     """The step of the Viterbi algorithm: the maximum over the tags before."""
     n_at_once = PAIRS_BUDGET // len(transitions) ** 2
-    if n_at_once == 0:
+    if n_at_once < WORTH_PRUNING:
         return _pruned_max_step(transitions)
 
     def step(messages: NDArray) -> NDArray:
