@@ -15,7 +15,7 @@ Step = Callable[[NDArray], NDArray]
 # Memory for the scores of all pairs of tags, in numbers.
 PAIRS_BUDGET = 2**18
 # With fewer tokens than this at once, it pays to look at each by itself.
-WORTH_PRUNING = 8
+WORTH_PRUNING = 20
 
 
 class Messages(NamedTuple):
