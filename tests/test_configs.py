@@ -1,0 +1,266 @@
+"""The configs in configs/: each trains what its first lines say it is for."""
+
+from itertools import combinations
+from pathlib import Path
+from typing import Any, Dict, List, Set
+
+import numpy
+import pytest
+import spacy
+import srsly
+from numpy.typing import NDArray
+from spacy.cli.train import train
+from spacy.language import Language
+from spacy.tokens import Doc, DocBin
+from spacy.training.pretrain import pretrain
+from spacy.util import load_config, load_model_from_config
+from spacy.vectors import Vectors
+from util import (
+    SMALL,
+    TRAIN_DATA,
+    encoder_of,
+    same_weights,
+    tag_all,
+    tags_of,
+    torch_weights,
+    write_corpus,
+)
+
+from spacy_lstm_tagger.build_vocabulary import build_vocabulary
+
+CONFIGS = Path(__file__).parents[1] / "configs"
+NAMES = ["default", "demo", "gpu", "pretraining", "shared_tok2vec", "static_vectors"]
+TAGS = sorted({tag for _, tags in TRAIN_DATA for tag in tags})
+
+# The heads of TRAIN_DATA.
+HEADS = [
+    [1, 2, 2, 4, 2],
+    [1, 1, 3, 1],
+    [1, 2, 2, 5, 5, 2],
+    [1, 1, 3, 1],
+    [2, 2, 2, 2],
+    [1, 3, 3, 3],
+]
+# More documents than the ten that spaCy initializes a shared encoder with.
+PAIRS = list(combinations(range(len(TRAIN_DATA)), 2))
+
+# One for each of TAGS: only their vectors tell it.
+UNKNOWN = ["blicket", "dax", "wug", "fep", "toma", "zib", "kesh"]
+
+Overrides = Dict[str, Any]
+
+
+def tok2vec_of(name: str) -> str:
+    """Where a config has the encoder."""
+    if name == "shared_tok2vec":
+        return "components.tok2vec.model"
+    return "components.lstm_tagger.model.tok2vec"
+
+
+def make_small(name: str, folder: Path) -> Overrides:
+    """What makes a config small enough for a test, and its corpora."""
+    tok2vec = tok2vec_of(name)
+    overrides = {f"{tok2vec}.{k}": v for k, v in SMALL["model"]["tok2vec"].items()}
+    overrides.update(make_paths(name, folder))
+    rate = "training.optimizer.learn_rate"
+    if name == "demo":
+        overrides[rate] = 0.02
+    else:
+        overrides[f"{rate}.initial_rate"] = 0.02
+        overrides[f"{rate}.warmup_steps"] = 5
+        overrides[f"{rate}.total_steps"] = 100
+    if name == "shared_tok2vec":
+        # Otherwise, the parser has no actions for what it sees less than 30 times.
+        overrides["components.parser.min_action_freq"] = 1
+    if name == "pretraining":
+        # The words of its raw text occur once or twice.
+        overrides[f"{tok2vec}.min_word_count"] = 1
+    return {**overrides, "training.max_steps": 80, "training.eval_frequency": 20}
+
+
+def make_paths(name: str, folder: Path) -> Overrides:
+    nlp = spacy.blank("en")
+    corpus = folder / "train.spacy"
+    if name == "shared_tok2vec":
+        DocBin(docs=[make_pair(nlp, *pair) for pair in PAIRS]).to_disk(corpus)
+    else:
+        write_corpus(nlp, corpus)
+    paths = {"paths.train": str(corpus), "paths.dev": str(corpus)}
+    if name == "static_vectors":
+        paths["paths.vectors"] = str(write_vectors(folder / "vectors", "default"))
+    if name == "pretraining":
+        paths["paths.raw_text"] = str(write_raw_text(folder / "raw.jsonl"))
+    return paths
+
+
+def make_pair(nlp: Language, *sentences: int) -> Doc:
+    """A document of several sentences of TRAIN_DATA, with their trees."""
+    words, tags, heads = [], [], []
+    for sentence in sentences:
+        heads += [len(words) + head for head in HEADS[sentence]]
+        words += TRAIN_DATA[sentence][0]
+        tags += TRAIN_DATA[sentence][1]
+    deps = ["ROOT" if head == i else "dep" for i, head in enumerate(heads)]
+    spaces = [True] * len(words)
+    return Doc(nlp.vocab, words=words, spaces=spaces, tags=tags, heads=heads, deps=deps)
+
+
+def write_raw_text(path: Path) -> Path:
+    """The words of TRAIN_DATA, and others."""
+    texts = [" ".join(words) for words, _ in TRAIN_DATA]
+    srsly.write_jsonl(path, [{"text": f"{text} while zebras sing"} for text in texts])
+    return path
+
+
+def write_vectors(path: Path, mode: str, shift: int = 0) -> Path:
+    """A pipeline where the vector of a word, also of an unknown one, tells its tag."""
+    known = {w: tag for words, tags in TRAIN_DATA for w, tag in zip(words, tags)}
+    unknown = {w: TAGS[(i + shift) % len(TAGS)] for i, w in enumerate(UNKNOWN)}
+    tag_of = {**known, **unknown}
+    rows = numpy.eye(len(TAGS), dtype="float32")[list(map(TAGS.index, tag_of.values()))]
+    nlp = spacy.blank("en")
+    keys = [nlp.vocab.strings.add(word) for word in tag_of]
+    if mode == "floret":
+        nlp.vocab.vectors = make_floret(nlp, keys, rows)
+    else:
+        nlp.vocab.vectors = Vectors(strings=nlp.vocab.strings, data=rows, keys=keys)
+    nlp.to_disk(path)
+    return path
+
+
+def make_floret(nlp: Language, keys: List[int], vectors: NDArray) -> Vectors:
+    """A floret table that makes these vectors of the subwords of these words."""
+
+    def make(data: NDArray) -> Vectors:
+        return Vectors(
+            strings=nlp.vocab.strings,
+            data=data.astype("float32"),
+            mode="floret",
+            minn=2,
+            maxn=3,
+            hash_count=2,
+        )
+
+    # A vector is a sum over rows: an identity matrix shows the weights of all rows.
+    weights = make(numpy.eye(200)).get_batch(keys)
+    return make(numpy.linalg.pinv(weights) @ vectors)
+
+
+def train_small(name: str, folder: Path, **changes: Any) -> Language:
+    """Train with a config as `spacy train` does. Returns the best pipeline."""
+    overrides = {**make_small(name, folder), **changes}
+    train(CONFIGS / f"{name}.cfg", folder / "training", overrides=overrides)
+    return spacy.load(folder / "training" / "model-best")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_fill_config_keeps_every_setting(name: str) -> None:
+    config = load_config(CONFIGS / f"{name}.cfg")
+    filled = load_model_from_config(config, auto_fill=True).config
+    given = flatten(config)
+    assert given.items() <= flatten(filled).items()
+
+
+GPU_SETTINGS = {
+    "system.gpu_allocator",
+    "nlp.batch_size",
+    "training.batcher.size",
+    "training.batcher.buffer",
+}
+
+
+@pytest.mark.parametrize(
+    "name,changed",
+    [("gpu", GPU_SETTINGS), ("pretraining", set()), ("static_vectors", set())],
+)
+def test_a_variant_has_the_other_settings_of_the_default(
+    name: str, changed: Set[str]
+) -> None:
+    default = flatten(load_config(CONFIGS / "default.cfg"))
+    variant = flatten(load_config(CONFIGS / f"{name}.cfg"))
+    assert {key for key in default if variant.get(key) != default[key]} == changed
+
+
+def flatten(config: Dict[str, Any], prefix: str = "") -> Dict[str, Any]:
+    """The settings by their dotted names."""
+    flat = {}
+    for key, value in config.items():
+        if isinstance(value, dict):
+            flat.update(flatten(value, f"{prefix}{key}."))
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "shared_tok2vec"])
+def test_the_best_pipeline_of_a_config_knows_the_training_data(
+    name: str, tmp_path: Path
+) -> None:
+    assert tag_all(train_small(name, tmp_path)) == [tags for _, tags in TRAIN_DATA]
+
+
+@pytest.mark.parametrize("mode", ["default", "floret"])
+def test_static_vectors_tell_the_tags_of_unknown_words(
+    mode: str, tmp_path: Path
+) -> None:
+    vectors = write_vectors(tmp_path / mode, mode)
+    nlp = train_small("static_vectors", tmp_path, **{"paths.vectors": str(vectors)})
+    assert nlp.vocab.vectors.mode == mode
+    assert [tags_of(nlp(word)) for word in UNKNOWN] == [[tag] for tag in TAGS]
+    other = write_vectors(tmp_path / "other", mode, shift=1)
+    nlp.vocab.vectors = spacy.load(other).vocab.vectors
+    shifted = [*TAGS[1:], TAGS[0]]
+    assert [tags_of(nlp(word)) for word in UNKNOWN] == [[tag] for tag in shifted]
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Language:
+    """A tagger and a parser with one encoder, that know their training data."""
+    return train_small("shared_tok2vec", tmp_path_factory.mktemp("shared"))
+
+
+def test_a_shared_encoder_serves_the_tagger_and_the_parser(shared: Language) -> None:
+    for pair in PAIRS:
+        gold = make_pair(shared, *pair)
+        doc = shared(gold.text)
+        assert tags_of(doc) == tags_of(gold)
+        assert [token.head.i for token in doc] == [token.head.i for token in gold]
+
+
+def test_a_shared_encoder_has_the_vocabulary_of_the_whole_training_data(
+    shared: Language,
+) -> None:
+    vocabulary = encoder_of(shared, "tok2vec").shims[0].module.vocabulary
+    wanted = build_vocabulary(make_pair(shared, *pair) for pair in PAIRS)
+    assert vocabulary.words.tolist() == wanted.words.tolist()
+    assert vocabulary.word_counts.tolist() == wanted.word_counts.tolist()
+
+
+@pytest.fixture(scope="module")
+def pretrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `spacy pretrain` makes of the config as it is."""
+    folder = tmp_path_factory.mktemp("pretrained")
+    small = {**make_small("pretraining", folder), "pretraining.max_epochs": 2}
+    config = load_config(CONFIGS / "pretraining.cfg", overrides=small, interpolate=True)
+    pretrain(config, folder)
+    return folder
+
+
+@pytest.mark.parametrize("name", ["model0", "model-last"])
+def test_training_starts_from_the_weights_of_pretraining(
+    name: str, pretrained: Path, tmp_path: Path
+) -> None:
+    weights = pretrained / f"{name}.bin"
+    # Training that changes nothing shows what it starts from. Averages change it.
+    still = {"learn_rate.initial_rate": 0.0, "use_averages": False}
+    changes: Dict[str, Any] = {f"training.optimizer.{k}": v for k, v in still.items()}
+    changes.update({"paths.init_tok2vec": str(weights), "training.max_steps": 1})
+    nlp = train_small("pretraining", tmp_path, **changes)
+    trained = torch_weights(nlp)
+    encoder_of(nlp).from_bytes(weights.read_bytes())
+    assert same_weights(trained, torch_weights(nlp))
+
+
+def test_pretraining_changes_the_weights(pretrained: Path) -> None:
+    first, last = (pretrained / f"{n}.bin" for n in ("model0", "model-last"))
+    assert first.read_bytes() != last.read_bytes()
