@@ -4,8 +4,9 @@
 
 TREEBANK is a folder with files that end in train.conllu, dev.conllu and
 test.conllu. Everything that is made goes into WORK_DIR; a pipeline that is there
-already is not trained again. The tables are printed as Markdown and written to
-WORK_DIR/accuracy.json. All times are those of one thread.
+already is not trained again, so other data and settings need another folder. The
+tables are printed as Markdown and written to WORK_DIR/accuracy.json. All times are
+those of one thread.
 """
 
 import os
@@ -24,6 +25,8 @@ from spacy.language import Language
 from spacy.tokens import Doc, DocBin
 from spacy.training import Corpus, Example
 from spacy.training.converters import conllu_to_docs
+from spacy.util import load_config
+from weasel.util import get_checksum
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 SPLITS = ("train", "dev", "test")
@@ -49,13 +52,26 @@ def main(
     seed: int = 0,
     jobs: int = 1,
     max_steps: int = 7000,
+    stock_max_steps: int = 20000,
 ) -> None:
     """Train, evaluate and print. `jobs` pipelines are trained at a time. `max_steps`
-    is for lstm_tagger; spaCy's tagger stops when it gets no better."""
+    is for lstm_tagger, `stock_max_steps` for spaCy's tagger, which also stops when it
+    gets no better."""
     work_dir.mkdir(parents=True, exist_ok=True)
+    check_settings(
+        work_dir / "settings.json",
+        {
+            "treebank": checksums(treebank),
+            "config": load_config(CONFIGS / "default.cfg"),
+            "lang": lang,
+            "seed": seed,
+            "max_steps": max_steps,
+            "stock_max_steps": stock_max_steps,
+        },
+    )
     for split in SPLITS:
         convert(treebank, split, work_dir)
-    contestants = make_contestants(work_dir, lang, max_steps)
+    contestants = make_contestants(work_dir, lang, max_steps, stock_max_steps)
     with ThreadPoolExecutor(max_workers=jobs) as executor:
         list(executor.map(lambda c: train(c, work_dir, lang, seed), contestants))
     pipelines = {c.name: load(c, work_dir) for c in contestants}
@@ -71,18 +87,38 @@ def main(
     print_table(costs)
 
 
+def checksums(treebank: Path) -> Dict[str, str]:
+    return {split: get_checksum(find_conllu(treebank, split)) for split in SPLITS}
+
+
+def check_settings(path: Path, settings: Dict[str, object]) -> None:
+    """Save the settings, or see that they are those that were saved."""
+    if not path.exists():
+        srsly.write_json(path, settings)
+    elif srsly.read_json(path) != settings:
+        raise ValueError(
+            f"'{path.parent}' has pipelines that were trained on other data or with "
+            f"other settings, those in '{path.name}'. Remove it, or name another "
+            f"folder."
+        )
+
+
+def find_conllu(treebank: Path, split: str) -> Path:
+    found = sorted(treebank.glob(f"*{split}.conllu"))
+    if len(found) != 1:
+        raise ValueError(
+            f"Expected one file '*{split}.conllu' in '{treebank}', found {len(found)}."
+        )
+    return found[0]
+
+
 def corpus_path(work_dir: Path, split: str, n_sents: int) -> Path:
     return work_dir / f"{split}-{n_sents}.spacy"
 
 
 def convert(treebank: Path, split: str, work_dir: Path) -> None:
     """Convert one file of the treebank into Docs of sentences and of documents."""
-    found = sorted(treebank.glob(f"*{split}.conllu"))
-    if len(found) != 1:
-        raise ValueError(
-            f"Expected one file '*{split}.conllu' in '{treebank}', found {len(found)}."
-        )
-    text = found[0].read_text(encoding="utf8")
+    text = find_conllu(treebank, split).read_text(encoding="utf8")
     for n_sents in (SENTENCE, DOCUMENT):
         docs = conllu_to_docs(text, n_sents=n_sents, no_print=True)
         DocBin(docs=docs, store_user_data=True).to_disk(
@@ -90,7 +126,9 @@ def convert(treebank: Path, split: str, work_dir: Path) -> None:
         )
 
 
-def make_contestants(work_dir: Path, lang: str, max_steps: int) -> List[Contestant]:
+def make_contestants(
+    work_dir: Path, lang: str, max_steps: int, stock_max_steps: int
+) -> List[Contestant]:
     """spaCy's tagger, trained on gold tokens and as its users train it, and ours."""
     stock = work_dir / "tagger.cfg"
     subprocess.run(
@@ -99,9 +137,10 @@ def make_contestants(work_dir: Path, lang: str, max_steps: int) -> List[Contesta
         check=True,
         stdout=subprocess.DEVNULL,
     )
+    steps = ("--training.max_steps", str(stock_max_steps))
     return [
-        Contestant("tagger", stock, SENTENCE, True),
-        Contestant("tagger-documents", stock, DOCUMENT, False),
+        Contestant("tagger", stock, SENTENCE, True, steps),
+        Contestant("tagger-documents", stock, DOCUMENT, False, steps),
         Contestant(
             "lstm_tagger",
             CONFIGS / "default.cfg",

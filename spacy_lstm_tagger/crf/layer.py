@@ -104,6 +104,12 @@ def _forward(
     chain = Chain(*(to_numpy(model.get_param(name)) for name in PARAMETERS))
 
     def backprop(gradient: ChainScores) -> List[Floats2d]:
+        if not isinstance(gradient, ChainScores):
+            raise ValueError(
+                f"Can't train a CRF with a gradient of type '{type(gradient).__name__}'"
+                f", which has none for the transitions. Use the architecture "
+                f"'spacy_lstm_tagger.LSTMCRFTagger.v1' in an 'lstm_tagger'."
+            )
         for name in PARAMETERS:
             values = getattr(gradient.chain, name)
             model.inc_grad(name, model.ops.asarray_f(values))
