@@ -1,9 +1,15 @@
 """The loss of a tagger whose scores are a softmax over the tags."""
 
-from typing import Optional
+from typing import Any, List, Optional, Sequence, Tuple, cast
 
+import numpy
+from numpy.typing import NDArray
+from spacy.tokens import Doc
+from thinc.api import Ops
 from thinc.types import Floats2d, Ints1d
 from thinc.util import get_array_module
+
+from .annotation import Annotation
 
 
 def validate_label_smoothing(label_smoothing: float, n_labels: int) -> None:
@@ -15,6 +21,41 @@ def validate_label_smoothing(label_smoothing: float, n_labels: int) -> None:
             f"it needs to be at least 0 and at most {n_others / n_labels:.3g}, where "
             f"all tags are wanted alike."
         )
+
+
+def softmax_loss(
+    ops: Ops,
+    docs: Sequence[Doc],
+    probabilities: Sequence[Floats2d],
+    annotation: Annotation,
+    domain: Optional[NDArray[numpy.bool_]],
+    *,
+    label_smoothing: float,
+) -> Tuple[float, List[Floats2d]]:
+    """Find the gradient of the negative log-likelihood of what is known of the tags,
+    and the sum of its squares, which spaCy's `tagger` reports as the loss.
+
+    ops (Ops): What the probabilities are computed with.
+    docs (Sequence[Doc]): The documents.
+    probabilities (Sequence[Floats2d]): For each of them. *Shape:* (n_tokens, n_labels)
+    annotation (Annotation): What is known of all of their tokens.
+    domain (Optional[NDArray[numpy.bool_]]): The tags that the model may choose for all
+        tokens, None for any. *Shape:* (n_tokens, n_labels)
+    label_smoothing (float): The probability shared by the other tags.
+    """
+    flat = cast(Floats2d, ops.flatten(probabilities))
+    gradient = cross_entropy_gradient(
+        flat,
+        ops.asarray2f(cast(Any, annotation.evidence)),
+        None if domain is None else ops.asarray2f(cast(Any, domain)),
+        label_smoothing=label_smoothing,
+    )
+    tokens: Any = numpy.flatnonzero(annotation.excluded >= 0)
+    excluded: Any = annotation.excluded[tokens]
+    exclude_tags(gradient, flat, ops.asarray1i(tokens), ops.asarray1i(excluded))
+    loss = float(cast(Any, gradient**2).sum())
+    lengths = ops.asarray1i([len(doc) for doc in docs])
+    return loss, ops.unflatten(gradient, lengths)
 
 
 def cross_entropy_gradient(

@@ -1,7 +1,6 @@
 """The pipeline component `lstm_tagger`."""
 
 import contextlib
-import hashlib
 from pathlib import Path
 from typing import (
     Any,
@@ -14,7 +13,6 @@ from typing import (
     Sequence,
     Tuple,
     Union,
-    cast,
 )
 
 import numpy
@@ -37,6 +35,7 @@ from .attributes import (
     set_confidence,
 )
 from .build_vocabulary import find_encoders, set_vocabulary
+from .checksum import verify_checksum, write_checksum
 from .constraints import (
     AllowedForms,
     allowed_tags,
@@ -48,7 +47,6 @@ from .constraints import (
     register_extension,
 )
 from .crf.layer import ChainScores
-from .crf.likelihood import Gradient
 from .decoding import (
     Lattice,
     best_sequences,
@@ -56,12 +54,9 @@ from .decoding import (
     make_lattice,
     token_probabilities,
 )
-from .lattice_loss import annotation_gradient, imitation_gradient
-from .loss import cross_entropy_gradient, exclude_tags, validate_label_smoothing
+from .loss import softmax_loss, validate_label_smoothing
+from .loss_crf import crf_loss, imitation_loss
 from .negation import split_negation
-
-# Where the checksum of the file `model` is written, in the component's directory.
-CHECKSUM = "model.sha256"
 
 default_model_config = """
 [model]
@@ -454,15 +449,11 @@ class LSTMTagger(Tagger):
             return losses
         set_dropout_rate(self.model, drop)
         scores, backprop = self.model.begin_update(docs)
-        student = self._make_lattice(docs, scores)
         teacher_scores = self._rehearsal_model.predict(docs)
-        teacher = self._make_lattice(docs, teacher_scores)
-        gradient = imitation_gradient(
-            student, scores.chain, teacher, teacher_scores.chain
-        )
-        backprop(self._to_chain_scores(gradient, docs, scores))
+        loss, gradient = imitation_loss(self.model.ops, docs, scores, teacher_scores)
+        backprop(gradient)
         self.finish_update(sgd)
-        losses[self.name] += gradient.loss
+        losses[self.name] += loss
         return losses
 
     def get_loss(
@@ -492,80 +483,20 @@ class LSTMTagger(Tagger):
         validate_label_smoothing(self.cfg["label_smoothing"], len(self.labels))
         annotation = self._read_annotation(examples)
         domain = self._find_domain(examples, annotation)
-        loss: float
-        gradient: List[Floats2d]
+        find_loss: Any = softmax_loss
         if isinstance(scores, ChainScores):
-            loss, gradient = self._crf_loss(examples, scores, annotation, domain)
-        else:
-            loss, gradient = self._softmax_loss(examples, scores, annotation, domain)
+            find_loss = crf_loss
+        loss, gradient = find_loss(
+            self.model.ops,
+            [example.predicted for example in examples],
+            scores,
+            annotation,
+            domain,
+            label_smoothing=self.cfg["label_smoothing"],
+        )
         if numpy.isnan(loss):
             raise ValueError(Errors.E910.format(name=self.name))
         return loss, gradient
-
-    def _softmax_loss(
-        self,
-        examples: List[Example],
-        scores: Sequence[Floats2d],
-        annotation: Annotation,
-        domain: Optional[NDArray[numpy.bool_]],
-    ) -> Tuple[float, List[Floats2d]]:
-        ops = self.model.ops
-        probabilities = ops.flatten(scores)
-        gradient = cross_entropy_gradient(
-            probabilities,
-            ops.asarray2f(annotation.evidence),
-            None if domain is None else ops.asarray2f(domain),
-            label_smoothing=self.cfg["label_smoothing"],
-        )
-        tokens = numpy.flatnonzero(annotation.excluded >= 0)
-        exclude_tags(
-            gradient,
-            probabilities,
-            ops.asarray1i(tokens),
-            ops.asarray1i(annotation.excluded[tokens]),
-        )
-        loss = float(cast(Any, gradient**2).sum())
-        lengths = ops.asarray1i([len(example.predicted) for example in examples])
-        return loss, ops.unflatten(gradient, lengths)
-
-    def _crf_loss(
-        self,
-        examples: List[Example],
-        scores: ChainScores,
-        annotation: Annotation,
-        domain: Optional[NDArray[numpy.bool_]],
-    ) -> Tuple[float, ChainScores]:
-        docs = [example.predicted for example in examples]
-        gradient = annotation_gradient(
-            self._make_lattice(docs, scores, domain),
-            scores.chain,
-            annotation.evidence,
-            label_smoothing=self.cfg["label_smoothing"],
-        )
-        return gradient.loss, self._to_chain_scores(gradient, docs, scores)
-
-    def _make_lattice(
-        self,
-        docs: List[Doc],
-        scores: ChainScores,
-        allowed: Optional[NDArray[numpy.bool_]] = None,
-    ) -> Lattice:
-        """The lattice that training sees."""
-        return make_lattice(
-            docs,
-            [self.model.ops.to_numpy(rows) for rows in scores],
-            scores.chain,
-            by_sentence=scores.decoding.by_sentence,
-            allowed=allowed,
-        )
-
-    def _to_chain_scores(
-        self, gradient: Gradient, docs: List[Doc], scores: ChainScores
-    ) -> ChainScores:
-        ops = self.model.ops
-        lengths = ops.asarray1i([len(doc) for doc in docs])
-        rows = ops.unflatten(ops.asarray2f(gradient.emissions), lengths)
-        return ChainScores(rows, gradient.chain, scores.decoding)
 
     def _read_annotation(self, examples: List[Example]) -> Annotation:
         try:
@@ -600,7 +531,7 @@ class LSTMTagger(Tagger):
         """
         super().to_disk(path, exclude=exclude)
         if "model" not in exclude:
-            (Path(path) / CHECKSUM).write_text(_checksum(path))
+            write_checksum(path)
 
     def from_bytes(
         self, bytes_data: bytes, *, exclude: Iterable[str] = tuple()
@@ -625,7 +556,7 @@ class LSTMTagger(Tagger):
         """
         with self._explain_errors(f"'{path}'", exclude):
             if "model" not in exclude:
-                _verify_checksum(path)
+                verify_checksum(path)
             return super().from_disk(path, exclude=exclude)
 
     @contextlib.contextmanager
@@ -655,13 +586,3 @@ class LSTMTagger(Tagger):
 def _split(values: NDArray, docs: Sequence[Doc]) -> List[NDArray]:
     """Split what is known of all tokens into what is known of each document."""
     return numpy.split(values, numpy.cumsum([len(doc) for doc in docs])[:-1])
-
-
-def _verify_checksum(path: Union[str, Path]) -> None:
-    recorded = Path(path) / CHECKSUM
-    if recorded.exists() and recorded.read_text() != _checksum(path):
-        raise ValueError(f"the file 'model' does not match '{CHECKSUM}'")
-
-
-def _checksum(path: Union[str, Path]) -> str:
-    return hashlib.sha256((Path(path) / "model").read_bytes()).hexdigest()

@@ -1,0 +1,88 @@
+"""What decoding and training a CRF cost beside the network, by the number of tags.
+
+    python benchmarks/crf.py
+
+Prints microseconds a word, on one thread, the median of several repeats, and the peak
+of memory in MB: of 20,000 words in sentences of 20 words, and in one document.
+"""
+
+import statistics
+import time
+import tracemalloc
+from typing import Callable, Dict, List
+
+import numpy
+import typer
+from accuracy import print_table
+from numpy.typing import NDArray
+
+from spacy_lstm_tagger.crf.chain import Chain
+from spacy_lstm_tagger.crf.inference import find_marginals
+from spacy_lstm_tagger.crf.likelihood import negative_log_likelihood
+from spacy_lstm_tagger.crf.viterbi import find_best
+
+N_LABELS = (20, 50, 200, 1067)
+# Scores of about the spread that trained models have.
+SPREAD_EMISSIONS, SPREAD_CHAIN = 4.0, 1.0
+
+
+def main(words: int = 20_000, repeats: int = 3) -> None:
+    """Measure and print."""
+    generator = numpy.random.default_rng(0)
+    print_table(
+        [
+            measure(n_labels, lengths, repeats, generator)
+            for n_labels in N_LABELS
+            for lengths in (numpy.full(words // 20, 20), numpy.asarray([words]))
+        ]
+    )
+
+
+def measure(
+    n_labels: int,
+    lengths: NDArray[numpy.int64],
+    repeats: int,
+    generator: numpy.random.Generator,
+) -> Dict[str, object]:
+    n_words = int(lengths.sum())
+    emissions = generator.normal(0, SPREAD_EMISSIONS, (n_words, n_labels))
+    emissions = emissions.astype("float32")
+    chain = Chain(
+        generator.normal(0, SPREAD_CHAIN, n_labels),
+        generator.normal(0, SPREAD_CHAIN, (n_labels, n_labels)),
+        generator.normal(0, SPREAD_CHAIN, n_labels),
+    ).astype("float32")
+    evidence = emissions == emissions.max(axis=1, keepdims=True)
+    tasks: Dict[str, Callable[[], object]] = {
+        "Viterbi": lambda: find_best(emissions, lengths, chain),
+        "marginals": lambda: find_marginals(emissions, lengths, chain),
+        "training": lambda: negative_log_likelihood(
+            emissions, lengths, chain, evidence
+        ),
+    }
+    row: Dict[str, object] = {"tags": n_labels, "words a chain": int(lengths[0])}
+    for name, task in tasks.items():
+        row[f"{name} (µs)"] = 1e6 * median_seconds(task, repeats) / n_words
+        row[f"{name} (MB)"] = peak_memory(task) / 1e6
+    return row
+
+
+def median_seconds(task: Callable[[], object], repeats: int) -> float:
+    seconds: List[float] = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        task()
+        seconds.append(time.perf_counter() - start)
+    return statistics.median(seconds)
+
+
+def peak_memory(task: Callable[[], object]) -> int:
+    tracemalloc.start()
+    task()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,25 @@
+"""A checksum of the weights of a component that is saved to a directory."""
+
+import hashlib
+from pathlib import Path
+from typing import Union
+
+# The file with the weights, as spaCy calls it, and the one with their checksum.
+WEIGHTS, CHECKSUM = "model", "model.sha256"
+
+
+def write_checksum(path: Union[str, Path]) -> None:
+    """Write the checksum of the weights in a directory."""
+    (Path(path) / CHECKSUM).write_text(_checksum(path))
+
+
+def verify_checksum(path: Union[str, Path]) -> None:
+    """Raise a ValueError if the weights in a directory are not those that a checksum
+    was written of. There may be none."""
+    recorded = Path(path) / CHECKSUM
+    if recorded.exists() and recorded.read_text() != _checksum(path):
+        raise ValueError(f"the file '{WEIGHTS}' does not match '{CHECKSUM}'")
+
+
+def _checksum(path: Union[str, Path]) -> str:
+    return hashlib.sha256((Path(path) / WEIGHTS).read_bytes()).hexdigest()
