@@ -1,6 +1,7 @@
 """The scores of a linear chain of tags."""
 
 from dataclasses import dataclass
+from typing import Tuple
 
 import numpy
 from numpy.typing import NDArray
@@ -47,3 +48,12 @@ def independent(n_labels: int) -> Chain:
     """A chain whose tags do not depend on each other: all of its scores are 0."""
     zeros = numpy.zeros((n_labels, n_labels))
     return Chain(zeros[0], zeros, zeros[0])
+
+
+def find_ends(
+    lengths: NDArray[numpy.int64],
+) -> Tuple[NDArray[numpy.int64], NDArray[numpy.int64]]:
+    """Find the first and the last tokens of chains that stand one after the other.
+    Those without tokens have none."""
+    last = numpy.cumsum(lengths)[lengths > 0] - 1
+    return last + 1 - lengths[lengths > 0], last

@@ -5,8 +5,8 @@ from typing import NamedTuple, Tuple
 import numpy
 from numpy.typing import NDArray
 
-from .chain import Chain
-from .messages import Messages, forward_messages, sum_step
+from .chain import Chain, find_ends
+from .messages import LOG_SMALLEST, Messages, forward_messages, sum_step
 
 
 class Expectations(NamedTuple):
@@ -37,14 +37,13 @@ def find_expectations(
     emissions (NDArray): The scores of the tags of each token, one chain after the
         other; -inf for a tag that the token can't have, but not for all of them.
         *Shape:* (n_tokens, n_labels)
-    lengths (NDArray[numpy.int64]): The number of tokens of each chain, at least 1.
+    lengths (NDArray[numpy.int64]): The number of tokens of each chain.
         *Shape:* (n_chains,)
     chain (Chain): The scores of the chain.
     """
     emissions, chain = emissions.astype("float64"), chain.astype("float64")
     forward, backward = _read_both_ways(emissions, lengths, chain)
-    last = numpy.cumsum(lengths) - 1
-    first = last + 1 - lengths
+    first, last = find_ends(lengths)
     marginals = _combine(forward, backward, emissions)
     return Expectations(
         _log_partition(forward, lengths, chain),
@@ -94,8 +93,7 @@ def score_sequences(
     tags (NDArray[numpy.int64]): Positions among the labels. *Shape:* (n_tokens,)
     RETURNS (NDArray): *Shape:* (n_chains,)
     """
-    last = numpy.cumsum(lengths) - 1
-    first = last + 1 - lengths
+    first, last = find_ends(lengths)
     scores = emissions[numpy.arange(len(tags)), tags].astype("float64")
     scores[1:] += chain.transitions[tags[:-1], tags[1:]]
     # No transition leads from one chain to the next.
@@ -143,7 +141,7 @@ def _count_pairs(
     after = numpy.exp(backward.scores[right])
     totals = ((before @ weights) * after).sum(axis=1)
     # Scores that are hundreds apart are too much for a product of matrices.
-    lost = totals < numpy.finfo("float64").tiny
+    lost = totals < numpy.exp(LOG_SMALLEST)
     totals[lost] = numpy.inf
     counts = weights * ((before / totals[:, None]).T @ after)
     for token in right[lost]:
@@ -160,11 +158,16 @@ def _softmax(scores: NDArray) -> NDArray:
 def _log_partition(
     forward: Messages, lengths: NDArray[numpy.int64], chain: Chain
 ) -> NDArray:
-    last = numpy.cumsum(lengths) - 1
-    ends = numpy.logaddexp.reduce(forward.scores[last] + chain.end, axis=1)
-    return _sum_chains(forward.scales, lengths) + ends
+    _, last = find_ends(lengths)
+    found = _sum_chains(forward.scales, lengths)
+    found[lengths > 0] += numpy.logaddexp.reduce(
+        forward.scores[last] + chain.end, axis=1
+    )
+    return found
 
 
 def _sum_chains(values: NDArray, lengths: NDArray[numpy.int64]) -> NDArray:
     chains = numpy.repeat(numpy.arange(len(lengths)), lengths)
-    return numpy.bincount(chains, weights=values, minlength=len(lengths))
+    # Of nothing, numpy counts in whole numbers.
+    found = numpy.bincount(chains, weights=values, minlength=len(lengths))
+    return found.astype("float64")

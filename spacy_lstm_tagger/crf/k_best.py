@@ -29,6 +29,9 @@ def find_k_best(emissions: NDArray, chain: Chain, k: int) -> Ranked:
     chain (Chain): The scores of the chain.
     k (int): How many sequences to find, at least 1.
     """
+    if not len(emissions):
+        # There is one sequence of no tags.
+        return Ranked(numpy.zeros((1, 0), dtype="int64"), numpy.zeros(1))
     # The scores of the best sequences that end in each tag, and what each of them
     # goes on from: positions among all that end in the token before.
     scores = (chain.start + emissions[0])[:, None]

@@ -5,7 +5,7 @@ from typing import NamedTuple, Tuple
 import numpy
 from numpy.typing import NDArray
 
-from .chain import Chain
+from .chain import Chain, find_ends
 from .inference import find_expectations
 
 
@@ -40,7 +40,7 @@ def negative_log_likelihood(
 
     emissions (NDArray): The scores of the tags of each token, one chain after the
         other; -inf for a tag that the model rules out. *Shape:* (n_tokens, n_labels)
-    lengths (NDArray[numpy.int64]): The number of tokens of each chain, at least 1.
+    lengths (NDArray[numpy.int64]): The number of tokens of each chain.
         *Shape:* (n_chains,)
     chain (Chain): The scores of the chain.
     evidence (NDArray[numpy.bool_]): The tags that each token may have, at least one
@@ -100,8 +100,7 @@ def _annotated_less_random(
     is_open = evidence.sum(axis=1) != 1
     is_complete = numpy.bincount(chains[is_open], minlength=len(lengths)) == 0
     tokens = is_complete[chains].astype("float64")[:, None]
-    last = numpy.cumsum(lengths) - 1
-    first = last + 1 - lengths
+    first, last = find_ends(lengths)
     pairs = tokens[1:].copy()
     pairs[first[1:] - 1] = 0.0
     annotated = evidence * tokens

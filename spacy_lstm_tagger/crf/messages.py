@@ -14,6 +14,9 @@ Step = Callable[[NDArray], NDArray]
 
 # Memory for the scores of all pairs of tags, in numbers.
 PAIRS_BUDGET = 2**18
+# The logarithm of the smallest sum of float64 numbers of at most 1 that does not lack
+# terms because they are too small for float64.
+LOG_SMALLEST = -670.0
 # With fewer tokens than this at once, it pays to look at each by itself.
 WORTH_PRUNING = 20
 
@@ -49,7 +52,8 @@ def forward_messages(
     pieces = cut_pieces(lengths)
     entries = _guess_entries(emissions, pieces, chain, step, messages)
     later = numpy.flatnonzero(pieces.continues)
-    tolerance = 1024 * numpy.finfo(emissions.dtype).eps
+    # Rounding errors of scores of some dozens.
+    tolerance = 256 * numpy.finfo(emissions.dtype).eps
 
     def find_wrong() -> NDArray[numpy.int64]:
         found = step(messages.scores[pieces.first[later] - 1])
@@ -105,14 +109,16 @@ def _read(
 def sum_step(transitions: NDArray) -> Step:
     """The step of the forward algorithm: log-sum-exp over the tags before."""
     # A product of matrices does what a log-sum-exp over all pairs would, but for
-    # scores that are hundreds apart.
-    weights = numpy.exp(transitions)
+    # scores that are hundreds apart: sums as small as this may lack terms.
+    with numpy.errstate(over="ignore"):
+        weights = numpy.exp(transitions)
+        smallest = numpy.exp(transitions.max(initial=0.0) + LOG_SMALLEST)
 
     def step(messages: NDArray) -> NDArray:
-        sums = numpy.exp(messages) @ weights
-        with numpy.errstate(divide="ignore"):
+        with numpy.errstate(divide="ignore", invalid="ignore"):
+            sums = numpy.exp(messages) @ weights
             found = numpy.log(sums)
-        lost = ~((sums > numpy.finfo(sums.dtype).tiny) & numpy.isfinite(sums)).all(1)
+        lost = ~((sums > smallest) & numpy.isfinite(sums)).all(axis=1)
         if lost.any():
             pairs = messages[lost][:, :, None] + transitions
             found[lost] = numpy.logaddexp.reduce(pairs, axis=1)

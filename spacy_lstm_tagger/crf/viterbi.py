@@ -17,7 +17,7 @@ def find_best(
     emissions (NDArray): The scores of the tags of each token, one chain after the
         other; -inf for a tag that the token can't have, but not for all of them.
         *Shape:* (n_tokens, n_labels)
-    lengths (NDArray[numpy.int64]): The number of tokens of each chain, at least 1.
+    lengths (NDArray[numpy.int64]): The number of tokens of each chain.
         *Shape:* (n_chains,)
     chain (Chain): The scores of the chain, of the same dtype.
     RETURNS (NDArray[numpy.int64]): Positions among the labels. *Shape:* (n_tokens,)
