@@ -29,6 +29,7 @@ from util import (
     torch_weights,
     write_corpus,
 )
+from util import run_spacy as run
 
 # Adds the commands to spaCy's, as its entry point does.
 import spacy_lstm_tagger.cli  # noqa: F401
@@ -56,15 +57,6 @@ class Project:
     folder: Path
     config: Path
     best: Path
-
-
-def run(*arguments: Any) -> str:
-    """Run a command of spaCy's and return what it prints."""
-    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    assert result.exit_code == 0, result.output
-    return result.output
 
 
 def write_config(folder: Path, path: Path, changes: Dict[str, Any]) -> Path:
@@ -341,39 +333,3 @@ def initialize(config: Path, weights: Path) -> Language:
     folder = weights.with_suffix("")
     run("init", "nlp", config, folder, "--initialize.init_tok2vec", weights)
     return spacy.load(folder)
-
-
-def test_project_run_trains_and_evaluates(project: Project, tmp_path: Path) -> None:
-    steps = "--training.max_steps 2 --training.eval_frequency 1"
-    logger = f"--training.logger.output_file {tmp_path / 'log.jsonl'}"
-    data = project.folder / "dev.spacy"
-    commands = [
-        {
-            "name": "train",
-            "script": [
-                f"python -m spacy train {project.config} --output training {steps} "
-                f"{logger}"
-            ],
-            "outputs": ["training/model-last"],
-        },
-        {
-            "name": "evaluate",
-            "script": [
-                f"python -m spacy evaluate training/model-last {data} --output "
-                f"metrics.json"
-            ],
-            "deps": ["training/model-last"],
-            "outputs": ["metrics.json"],
-        },
-    ]
-    workflow = {"workflows": {"all": ["train", "evaluate"]}, "commands": commands}
-    srsly.write_yaml(tmp_path / "project.yml", workflow)
-    run("project", "run", "all", tmp_path)
-    accuracy = count_accuracy(spacy.load(tmp_path / "training" / "model-last"))
-    metrics = srsly.read_json(tmp_path / "metrics.json")
-    assert metrics["tag_acc"] == pytest.approx(accuracy)
-    assert [step["step"] for step in srsly.read_jsonl(tmp_path / "log.jsonl")] == [
-        0,
-        1,
-        2,
-    ]

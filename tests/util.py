@@ -7,10 +7,12 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 import numpy
 import spacy
 from numpy.typing import NDArray
+from spacy.cli import app
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin
 from spacy.training import Example
 from spacy.util import fix_random_seed
+from typer.testing import CliRunner
 
 # The settings of an lstm_tagger that is trained in a second.
 SMALL: Dict[str, Any] = {
@@ -140,3 +142,12 @@ def write_corpus(
     examples = make_examples(nlp, data)
     DocBin(docs=[example.reference for example in examples]).to_disk(path)
     return path
+
+
+def run_spacy(*arguments: Any) -> str:
+    """Run a command of spaCy's and return what it prints."""
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert result.exit_code == 0, result.output
+    return result.output

@@ -1,0 +1,205 @@
+"""The workflows of project.yml, in small copies of the project: what comes of them."""
+
+import re
+import shutil
+import zipfile
+from pathlib import Path
+from typing import Any, Dict, Iterator
+
+import pytest
+import spacy
+import srsly
+from spacy.training import Corpus
+from spacy.util import load_config
+from util import SMALL, TRAIN_DATA, encoder_of, run_spacy, write_corpus
+from weasel.util import get_checksum
+
+ROOT = Path(__file__).parents[1]
+NAME = "small_tagger"
+
+# The sample, instead of the treebank of the project.
+SAMPLE = {"treebank": "assets/sample", "prefix": ""}
+STEPS = {"max_steps": 40, "eval_frequency": 20, "stock_max_steps": 2}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def environment() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OMP_NUM_THREADS", "1")
+        # Wheels are built without downloads, with what is installed.
+        patch.setenv("PIP_NO_INDEX", "1")
+        yield
+
+
+def copy_project(folder: Path) -> Path:
+    """A copy of the project whose pipelines are small."""
+    for name in ("configs", "benchmarks", "assets/sample"):
+        shutil.copytree(ROOT / name, folder / name)
+    shutil.copy(ROOT / "project.yml", folder)
+    for name in ("default", "demo", "pretraining"):
+        path = folder / "configs" / f"{name}.cfg"
+        config = load_config(path)
+        tok2vec = config["components"]["lstm_tagger"]["model"]["tok2vec"]
+        tok2vec.update(SMALL["model"]["tok2vec"])
+        config.to_disk(path)
+    return folder
+
+
+def run(project: Path, name: str, **variables: Any) -> str:
+    """Run a workflow. Returns what spaCy prints, which is not what its commands do."""
+    variables = {"package_name": NAME, **STEPS, **variables}
+    overrides = [x for k, v in variables.items() for x in (f"--vars.{k}", v)]
+    return run_spacy("project", "run", name, project, *overrides)
+
+
+def evaluate(project: Path, test: str) -> float:
+    """The accuracy of what was trained, on gold sentences and tokens."""
+    nlp = spacy.load(project / "training" / NAME / "model-best")
+    corpus = Corpus(project / test, gold_preproc=True)
+    return nlp.evaluate(corpus(nlp))["tag_acc"]
+
+
+def read_accuracy(project: Path) -> float:
+    return srsly.read_json(project / "metrics" / f"{NAME}.json")["tag_acc"]
+
+
+def reported_accuracy(project: Path) -> float:
+    """What the HTML file says of all words, in per cent."""
+    html = (project / "metrics" / f"{NAME}.html").read_text(encoding="utf8")
+    assert html.lstrip().startswith("<!DOCTYPE html>")
+    text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html))
+    (accuracy,) = re.findall(r"([\d.]+)% of all words are right", text)
+    return float(accuracy)
+
+
+def read_wheel(project: Path, lang: str = "en") -> Dict[str, bytes]:
+    """The files of the pipeline in the wheel."""
+    (path,) = (project / "packages").glob(f"*/dist/{lang}_{NAME}-0.1.0-*.whl")
+    prefix = f"{lang}_{NAME}/{lang}_{NAME}-0.1.0/"
+    with zipfile.ZipFile(path) as wheel:
+        return {
+            name[len(prefix) :]: wheel.read(name)
+            for name in wheel.namelist()
+            if name.startswith(prefix)
+        }
+
+
+def read_best(project: Path) -> Dict[str, bytes]:
+    folder = project / "training" / NAME / "model-best"
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `all` makes of the sample."""
+    project = copy_project(tmp_path_factory.mktemp("all"))
+    run(project, "all", **SAMPLE)
+    return project
+
+
+def test_all_puts_the_trained_pipeline_into_a_wheel(project: Path) -> None:
+    files, packed = read_best(project), read_wheel(project)
+    # Its name and version are written into this one.
+    del files["meta.json"]
+    assert "lstm_tagger/model" in files
+    assert {name: packed[name] for name in files} == files
+
+
+def test_all_measures_the_trained_pipeline_on_the_test_data(project: Path) -> None:
+    accuracy = evaluate(project, "corpus/test.spacy")
+    assert 0 < accuracy < 1
+    assert read_accuracy(project) == pytest.approx(accuracy)
+
+
+def test_all_reports_the_accuracy_in_html(project: Path) -> None:
+    accuracy = 100 * evaluate(project, "corpus/test.spacy")
+    assert reported_accuracy(project) == pytest.approx(accuracy, abs=0.005)
+
+
+def test_all_does_nothing_twice(project: Path) -> None:
+    printed = run(project, "all", **SAMPLE)
+    assert printed.count("nothing changed") == 5
+    assert "Running command" not in printed
+
+
+def test_own_trains_on_files_of_spacys(tmp_path: Path) -> None:
+    project = copy_project(tmp_path)
+    (project / "my").mkdir()
+    files = {split: f"my/{split}.spacy" for split in ("train", "dev", "test")}
+    for path in files.values():
+        write_corpus(spacy.blank("en"), project / path)
+    run(project, "own", **files)
+    nlp = spacy.load(project / "training" / NAME / "model-best")
+    tags = {tag for _, tags in TRAIN_DATA for tag in tags}
+    assert set(nlp.get_pipe("lstm_tagger").labels) == tags
+    accuracy = evaluate(project, "my/test.spacy")
+    assert read_accuracy(project) == pytest.approx(accuracy)
+    assert reported_accuracy(project) == pytest.approx(100 * accuracy, abs=0.005)
+    assert (
+        read_wheel(project)["lstm_tagger/model"]
+        == read_best(project)["lstm_tagger/model"]
+    )
+
+
+def test_pretrain_trains_on_from_raw_text(tmp_path: Path) -> None:
+    project = copy_project(tmp_path)
+    # A word needs three occurrences.
+    texts = ["Quokkas never read the paper on Monday ."] * 3
+    srsly.write_jsonl(project / "my.jsonl", [{"text": text} for text in texts])
+    run(project, "pretrain", raw_text="my.jsonl", pretrain_epochs=1, **SAMPLE)
+    nlp = spacy.load(project / "training" / NAME / "model-best")
+    vocabulary = encoder_of(nlp).shims[0].module.vocabulary
+    words = {nlp.vocab.strings[word.lower()] for word in texts[0].split()}
+    assert set(vocabulary.words) == words
+    accuracy = evaluate(project, "corpus/test.spacy")
+    assert read_accuracy(project) == pytest.approx(accuracy)
+    assert reported_accuracy(project) == pytest.approx(100 * accuracy, abs=0.005)
+    assert "lstm_tagger/model" in read_wheel(project)
+
+
+def test_compare_prints_and_saves_the_accuracy_of_both_taggers(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    project = copy_project(tmp_path)
+    run(project, "compare", **SAMPLE)
+    tables = srsly.read_json(project / "training" / "compare" / "accuracy.json")
+    printed = capfd.readouterr().out
+    assert {"tagger", "lstm_tagger"} <= {row["pipeline"] for row in tables["accuracy"]}
+    for row in tables["accuracy"]:
+        cells = [f"{v:.2f}" if isinstance(v, float) else v for v in row.values()]
+        assert f"| {' | '.join(cells)} |" in printed
+
+
+def test_demo_measures_its_tagger_and_shows_what_it_does(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    project = copy_project(tmp_path)
+    path = project / "configs" / "demo.cfg"
+    config = load_config(path)
+    config["training"].update(max_steps=20, eval_frequency=10)
+    config.to_disk(path)
+    run(project, "demo")
+    assert 0 < srsly.read_json(project / "metrics" / "demo.json")["tag_acc"] < 1
+    printed = capfd.readouterr().out
+    nlp = spacy.load(project / "training" / "demo" / "model-best")
+    for token in nlp("Can you send me the photos before Friday?"):
+        assert re.search(rf"{re.escape(token.text)} +{re.escape(token.tag_)} ", printed)
+
+
+def test_assets_in_place_are_used_as_they_are(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "project.yml", tmp_path)
+    (tmp_path / "assets").mkdir()
+    settings = srsly.read_yaml(tmp_path / "project.yml")
+    files = {}
+    for asset in settings["assets"]:
+        files[tmp_path / asset["dest"]] = text = f"In place: {asset['dest']}"
+        (tmp_path / asset["dest"]).write_text(text, encoding="utf8")
+        asset["checksum"] = get_checksum(tmp_path / asset["dest"])
+        # Nothing can be fetched from there.
+        asset["git"]["repo"] = str(tmp_path / "nowhere")
+    srsly.write_yaml(tmp_path / "project.yml", settings)
+    printed = run_spacy("project", "assets", tmp_path)
+    assert printed.count("Skipping download with matching checksum") == len(files) == 3
+    for path, text in files.items():
+        assert path.read_text(encoding="utf8") == text
