@@ -22,7 +22,7 @@ def find_vectors(ops: Ops, vocab: Vocab, keys: NDArray[numpy.uint64]) -> Floats2
         raise ValueError(
             "The model has 'include_static_vectors = true', but the pipeline has no "
             "word vectors. Name a package with vectors in the config's "
-            "[initialize.vectors], or set 'include_static_vectors = false'."
+            "'vectors' of [initialize], or set 'include_static_vectors = false'."
         )
     if getattr(vectors, "mode", None) != Mode.default:
         return ops.as_contig(ops.asarray2f(vectors.get_batch(keys)))
