@@ -1,15 +1,15 @@
 """What a tagger leaves in `doc.user_data`, and the token attributes that read it."""
 
 from functools import partial
-from typing import Callable, List, Optional, Tuple, cast
+from typing import Any, Callable, List, Optional, Sequence, Tuple
 
 import numpy
 from numpy.typing import NDArray
-from spacy.strings import StringStore
 from spacy.tokens import Doc, Token
 
-# One entry of `token._.tag_alternatives`.
-ALTERNATIVE = numpy.dtype([("tag", "uint64"), ("probability", "float32")])
+# Of a token and one of its most probable tags: the position of the tag in a list of
+# those that the document has, and its probability.
+ALTERNATIVE = numpy.dtype([("tag", "uint32"), ("probability", "float32")])
 
 
 def register_confidence(name: str) -> None:
@@ -39,30 +39,33 @@ def set_confidence(
     tags (NDArray[numpy.int64]): Positions among the labels. *Shape:* (n_tokens,)
     """
     found = probabilities[numpy.arange(len(tags)), tags]
-    doc._.set(name, found.astype("float32"))
+    doc.user_data[_key(name)] = found.astype("float32")
 
 
 def set_alternatives(
-    doc: Doc, name: str, probabilities: NDArray, hashes: NDArray[numpy.uint64], n: int
+    doc: Doc, name: str, probabilities: NDArray, labels: Sequence[str], n: int
 ) -> None:
     """Store the `n` most probable tags of each token.
 
     probabilities (NDArray): *Shape:* (n_tokens, n_labels)
-    hashes (NDArray[numpy.uint64]): Of the labels. *Shape:* (n_labels,)
+    labels (Sequence[str]): The tags.
     """
     order = numpy.argsort(-probabilities, axis=1, kind="stable")[:, :n]
+    # The tags as strings: another vocabulary may not know their hashes.
+    tags, positions = numpy.unique(order, return_inverse=True)
     found = numpy.empty(order.shape, ALTERNATIVE)
-    found["tag"] = hashes[order]
+    found["tag"] = positions.reshape(order.shape)
     found["probability"] = numpy.take_along_axis(probabilities, order, axis=1)
-    doc._.set(name, found)
+    doc.user_data[_key(name)] = ([labels[tag] for tag in tags], found)
+
+
+def _key(name: str) -> Tuple[str, str]:
+    return ("lstm_tagger", name)
 
 
 def _register(name: str, read: Callable) -> None:
-    getter = partial(read, name)
     if not Token.has_extension(name):
-        # The array belongs to the document: one for all tokens.
-        Doc.set_extension(name, default=None, force=True)
-        Token.set_extension(name, getter=getter)
+        Token.set_extension(name, getter=partial(read, name))
         return
     present = Token.get_extension(name)[2]
     if getattr(present, "func", None) is not read:
@@ -72,27 +75,25 @@ def _register(name: str, read: Callable) -> None:
         )
 
 
-def _row(name: str, token: Token) -> Optional[NDArray]:
-    found = token.doc._.get(name)
-    if found is None:
-        return None
-    if len(found) != len(token.doc):
-        raise ValueError(
-            f"Can't read 'token._.{name}': the document had {len(found)} tokens when "
-            f"it was tagged, and has {len(token.doc)} now. Read it before the tokens "
-            f"are changed, or run the tagger after that."
-        )
-    return found[token.i]
-
-
 def _get_confidence(name: str, token: Token) -> Optional[float]:
-    found = _row(name, token)
-    return None if found is None else float(cast(float, found))
+    found = token.doc.user_data.get(_key(name))
+    return None if found is None else float(_row(name, token, found))
 
 
 def _get_alternatives(name: str, token: Token) -> Optional[List[Tuple[str, float]]]:
-    found = _row(name, token)
+    found = token.doc.user_data.get(_key(name))
     if found is None:
         return None
-    strings: StringStore = token.vocab.strings
-    return [(strings[tag], float(probability)) for tag, probability in found.tolist()]
+    tags, rows = found
+    row = _row(name, token, rows).tolist()
+    return [(tags[tag], probability) for tag, probability in row]
+
+
+def _row(name: str, token: Token, rows: NDArray) -> Any:
+    if len(rows) != len(token.doc):
+        raise ValueError(
+            f"Can't read 'token._.{name}': the document had {len(rows)} tokens when "
+            f"it was tagged, and has {len(token.doc)} now. Read it before the tokens "
+            f"are changed, or run the tagger after that."
+        )
+    return rows[token.i]

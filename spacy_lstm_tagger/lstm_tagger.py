@@ -305,7 +305,7 @@ class LSTMTagger(Tagger):
         )
         probabilities = getattr(batch_tag_ids, "probabilities", None)
         if probabilities is not None:
-            self._set_attributes(docs, batch_tag_ids, probabilities, hashes)
+            self._set_attributes(docs, batch_tag_ids, probabilities)
         for doc, tag_ids in zip(docs, batch_tag_ids):
             if len(doc):
                 tags = hashes[tag_ids]
@@ -319,14 +319,17 @@ class LSTMTagger(Tagger):
         docs: Sequence[Doc],
         batch_tag_ids: Sequence[NDArray],
         probabilities: Sequence[NDArray],
-        hashes: NDArray[numpy.uint64],
     ) -> None:
         for doc, tags, rows in zip(docs, batch_tag_ids, probabilities):
             if self.confidence_attribute:
                 set_confidence(doc, self.confidence_attribute, rows, tags)
             if self.alternatives_attribute:
                 set_alternatives(
-                    doc, self.alternatives_attribute, rows, hashes, self.n_alternatives
+                    doc,
+                    self.alternatives_attribute,
+                    rows,
+                    self.labels,
+                    self.n_alternatives,
                 )
 
     def initialize(
