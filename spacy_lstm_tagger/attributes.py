@@ -7,10 +7,6 @@ import numpy
 from numpy.typing import NDArray
 from spacy.tokens import Doc, Token
 
-# Of a token and one of its most probable tags: the position of the tag in a list of
-# those that the document has, and its probability.
-ALTERNATIVE = numpy.dtype([("tag", "uint32"), ("probability", "float32")])
-
 
 def register_confidence(name: str) -> None:
     """Make `token._.{name}` known to spaCy: the probability of the tag that a
@@ -52,14 +48,15 @@ def set_alternatives(
     """
     order = numpy.argsort(-probabilities, axis=1, kind="stable")[:, :n]
     # The tags as strings: another vocabulary may not know their hashes.
-    tags, positions = numpy.unique(order, return_inverse=True)
-    found = numpy.empty(order.shape, ALTERNATIVE)
-    found["tag"] = positions.reshape(order.shape)
+    tags = numpy.asarray(labels)[order]
+    fields = [("tag", tags.dtype), ("probability", "float32")]
+    found = numpy.empty(order.shape, numpy.dtype(fields))
+    found["tag"] = tags
     found["probability"] = numpy.take_along_axis(probabilities, order, axis=1)
-    doc.user_data[_key(name)] = ([labels[tag] for tag in tags], found)
+    doc.user_data[_key(name)] = found
 
 
-def _key(name: str) -> Tuple[str, str]:
+def _key(name: str) -> Any:
     return ("lstm_tagger", name)
 
 
@@ -84,9 +81,7 @@ def _get_alternatives(name: str, token: Token) -> Optional[List[Tuple[str, float
     found = token.doc.user_data.get(_key(name))
     if found is None:
         return None
-    tags, rows = found
-    row = _row(name, token, rows).tolist()
-    return [(tags[tag], probability) for tag, probability in row]
+    return _row(name, token, found).tolist()
 
 
 def _row(name: str, token: Token, rows: NDArray) -> Any:

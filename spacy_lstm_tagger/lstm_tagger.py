@@ -412,6 +412,10 @@ class LSTMTagger(Tagger):
         added = super().add_label(label)
         if added and self.is_resizable and self.model.has_dim("nO"):
             self.set_output(len(self.labels))
+            if self._rehearsal_model is not None:
+                # A tutor needs the same tags as its student.
+                tutor = self._rehearsal_model
+                tutor.attrs["resize_output"](tutor, len(self.labels))
             self._compile_dictionary()
         return added
 
