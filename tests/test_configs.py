@@ -29,7 +29,15 @@ from util import (
 from spacy_lstm_tagger.build_vocabulary import build_vocabulary
 
 CONFIGS = Path(__file__).parents[1] / "configs"
-NAMES = ["default", "demo", "gpu", "pretraining", "shared_tok2vec", "static_vectors"]
+NAMES = [
+    "crf",
+    "default",
+    "demo",
+    "gpu",
+    "pretraining",
+    "shared_tok2vec",
+    "static_vectors",
+]
 TAGS = sorted({tag for _, tags in TRAIN_DATA for tag in tags})
 
 # The heads of TRAIN_DATA.
@@ -167,11 +175,20 @@ GPU_SETTINGS = {
     "training.batcher.size",
     "training.batcher.buffer",
 }
+CRF_SETTINGS = {
+    "components.lstm_tagger.label_smoothing",
+    "components.lstm_tagger.model.@architectures",
+}
 
 
 @pytest.mark.parametrize(
     "name,changed",
-    [("gpu", GPU_SETTINGS), ("pretraining", set()), ("static_vectors", set())],
+    [
+        ("crf", CRF_SETTINGS),
+        ("gpu", GPU_SETTINGS),
+        ("pretraining", set()),
+        ("static_vectors", set()),
+    ],
 )
 def test_a_variant_has_the_other_settings_of_the_default(
     name: str, changed: Set[str]
