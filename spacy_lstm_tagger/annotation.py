@@ -7,7 +7,7 @@ import numpy
 from numpy.typing import NDArray
 from spacy.training import Example
 
-from .constraints import allowed_by_user
+from .constraints import allowed_by_user, lift_impossible
 from .negation import split_negation
 
 
@@ -54,11 +54,11 @@ def read_annotation(
             excluded.append(position if is_negated else -1)
     evidence = numpy.concatenate([_allowed(example, labels) for example in examples])
     _restrict(evidence, numpy.asarray(certain, dtype="int64"))
-    found = Annotation(evidence, numpy.asarray(excluded, dtype="int64"))
-    (tokens,) = numpy.nonzero(found.excluded >= 0)
+    ruled_out = numpy.asarray(excluded, dtype="int64")
+    tokens = numpy.flatnonzero(ruled_out >= 0)
     if len(labels) > 1:
-        evidence[tokens, found.excluded[tokens]] = False
-    return found
+        evidence[tokens, ruled_out[tokens]] = False
+    return Annotation(lift_impossible(evidence), ruled_out)
 
 
 def _restrict(evidence: NDArray[numpy.bool_], certain: NDArray[numpy.int64]) -> None:

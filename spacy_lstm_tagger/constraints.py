@@ -49,15 +49,13 @@ def register_extension() -> None:
 def compile_dictionary(
     dictionary: TagDictionary, labels: Sequence[str], strings: StringStore
 ) -> Optional[AllowedForms]:
-    """Turn a dictionary into arrays. A form without any tag is left out: it may have
-    every tag.
+    """Turn a dictionary into arrays.
 
     RAISES (ValueError): If a tag is not one of the labels.
     """
     rows = {
         strings.add(form): tag_row(tags, labels, f"the tag dictionary for '{form}'")
         for form, tags in dictionary.items()
-        if tags
     }
     if not rows:
         return None
@@ -73,6 +71,7 @@ def read_dictionary(entries: object) -> TagDictionary:
     """Read a dictionary as JSON or JSONL give it: a mapping from forms to lists of
     tags, or objects with "form" and "tags".
 
+    RETURNS (TagDictionary): The dictionary, without forms that have no tags.
     RAISES (ValueError): If it is something else.
     """
     if isinstance(entries, Mapping):
@@ -91,12 +90,18 @@ def read_dictionary(entries: object) -> TagDictionary:
             f"Can't read a tag dictionary from {entries!r}: it needs to be a mapping "
             f'from forms to tags, like {{"can": ["MD", "NN"]}}.'
         )
-    for form, tags in found.items():
+    for form, tags in list(found.items()):
         if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
             raise ValueError(
                 f"Can't read the tags {tags!r} of '{form}' in a tag dictionary: they "
                 f'need to be a list, like ["MD", "NN"].'
             )
+        if not tags:
+            warnings.warn(
+                f"The tag dictionary has no tags for '{form}': it may have any.",
+                stacklevel=2,
+            )
+            del found[form]
     return found
 
 
@@ -190,6 +195,19 @@ def allowed_tags(
             rows = numpy.ones((len(doc), len(labels)), dtype=bool)
         found.append(rows)
     return lift_impossible(numpy.concatenate(found))
+
+
+def look_up_training(
+    example: Example, dictionary: AllowedForms
+) -> NDArray[numpy.bool_]:
+    """The tags that the dictionary leaves the predicted tokens of an example: all of
+    them if the reference says for itself which ones are allowed.
+
+    RETURNS (NDArray[numpy.bool_]): *Shape:* (n_tokens, n_labels)
+    """
+    rows = dictionary.look_up(orths(example.predicted))
+    is_overridden = example.reference._.get(EXTENSION) is not None
+    return numpy.ones_like(rows) if is_overridden else rows
 
 
 def lift_impossible(allowed: NDArray[numpy.bool_]) -> NDArray[numpy.bool_]:

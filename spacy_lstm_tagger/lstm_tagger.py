@@ -42,7 +42,7 @@ from .constraints import (
     collect_dictionary,
     compile_dictionary,
     lift_impossible,
-    orths,
+    look_up_training,
     read_dictionary,
     register_extension,
 )
@@ -523,8 +523,8 @@ class LSTMTagger(Tagger):
         """The tags that the dictionary leaves in training, if it is asked."""
         if not self.constrain_training or self._allowed_forms is None:
             return None
-        forms = [orths(example.predicted) for example in examples]
-        allowed = self._allowed_forms.look_up(numpy.concatenate(forms))
+        rows = [look_up_training(example, self._allowed_forms) for example in examples]
+        allowed = numpy.concatenate(rows)
         agrees = (allowed & annotation.evidence).any(axis=1, keepdims=True)
         return lift_impossible(allowed & agrees)
 
