@@ -72,6 +72,7 @@ def _allowed(example: Example, labels: Sequence[str]) -> NDArray[numpy.bool_]:
     allowed = numpy.ones((len(example.predicted), len(labels)), dtype=bool)
     given = allowed_by_user(example.reference, labels)
     if given is not None:
+        given = lift_impossible(given)
         alignment = example.alignment.x2y
         for token in numpy.flatnonzero(alignment.lengths == 1):
             allowed[token] = given[alignment[int(token)][0]]
