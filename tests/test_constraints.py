@@ -2,7 +2,6 @@
 makes of them."""
 
 import copy
-import pickle
 import warnings
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List
@@ -15,17 +14,22 @@ from numpy.typing import NDArray
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin
 from spacy.training import Corpus
-from spacy.util import load_model_from_config
-from test_crf_tagger import (
+from taggers import (
+    ARCHITECTURES,
     CRF,
     FEW_TAGS,
     LABELS,
     SOFTMAX,
+    bytes_round_trip,
     configure,
+    deepcopy_round_trip,
+    disk_round_trip,
     enumerate_document,
     few_tags,
     get_tagger,
     initialize,
+    pickle_round_trip,
+    probabilities,
     random_scores,
 )
 from thinc.api import Adam
@@ -38,17 +42,8 @@ from util import (
     tags_of,
 )
 
-ARCHITECTURES = pytest.mark.parametrize("architecture", [SOFTMAX, CRF])
 DICTIONARY = {"a": ["Z"], "b": ["X", "Y"]}
 ENTRIES = [{"form": form, "tags": tags} for form, tags in DICTIONARY.items()]
-
-
-def probabilities(nlp: Language, words: List[str], allowed: Any = None) -> NDArray:
-    doc = make_doc(nlp, words)
-    if allowed is not None:
-        doc._.allowed_tags = allowed
-    (rows,) = get_tagger(nlp).predict_proba([doc])
-    return rows
 
 
 def possible_tags(nlp: Language, words: List[str], allowed: Any = None) -> List[str]:
@@ -181,23 +176,6 @@ def test_an_unknown_tag_in_the_dictionary_raises_an_error_that_names_it(
 
 
 # What is saved.
-
-
-def disk_round_trip(nlp: Language, path: Path) -> Language:
-    nlp.to_disk(path / "saved")
-    return spacy.load(path / "saved")
-
-
-def bytes_round_trip(nlp: Language, path: Path) -> Language:
-    return load_model_from_config(nlp.config).from_bytes(nlp.to_bytes())
-
-
-def pickle_round_trip(nlp: Language, path: Path) -> Language:
-    return pickle.loads(pickle.dumps(nlp))
-
-
-def deepcopy_round_trip(nlp: Language, path: Path) -> Language:
-    return copy.deepcopy(nlp)
 
 
 @ARCHITECTURES

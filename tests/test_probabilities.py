@@ -14,7 +14,8 @@ from spacy.language import Language
 from spacy.tokens import Doc, DocBin, Token
 from spacy.tokens.underscore import Underscore
 from spacy.vocab import Vocab
-from test_crf_tagger import (
+from taggers import (
+    ARCHITECTURES,
     CRF,
     FEW_TAGS,
     LABELS,
@@ -35,7 +36,6 @@ from test_crf_tagger import (
 )
 from util import TRAIN_DATA, make_doc, make_examples, tags_of
 
-ARCHITECTURES = pytest.mark.parametrize("architecture", [SOFTMAX, CRF])
 WORDS = ["a", "b", " ", "c"]
 
 

@@ -1,25 +1,27 @@
 """Tags that are added to a tagger that was trained without them."""
 
-import copy
-import pickle
 from pathlib import Path
 from typing import Any, Callable, List
 
 import numpy
 import pytest
 import spacy
-from numpy.typing import NDArray
 from spacy.language import Language
-from spacy.util import load_model_from_config
-from test_crf_tagger import (
+from taggers import (
+    ARCHITECTURES,
     CRF,
     PARAMETERS,
-    SOFTMAX,
+    bytes_round_trip,
     chain_node,
     configure,
+    deepcopy_round_trip,
+    disk_round_trip,
     get_tagger,
     initialize,
+    model_copy_round_trip,
     output_node,
+    pickle_round_trip,
+    probabilities,
     randomize,
 )
 from thinc.api import Adam
@@ -34,7 +36,6 @@ from util import (
     tags_of,
 )
 
-ARCHITECTURES = pytest.mark.parametrize("architecture", [SOFTMAX, CRF])
 OLD_TAGS = [tags for _, tags in TRAIN_DATA]
 NEW_DATA = [
     (["Zip", "zaps", "the", "dog"], ["XX", "YY", "DET", "NN"]),
@@ -55,11 +56,6 @@ def make_resizable(architecture: str = CRF, **settings: Any) -> Language:
 def add_labels(nlp: Language, labels: Any = ("XX", "YY")) -> None:
     for label in labels:
         assert get_tagger(nlp).add_label(label) == 1
-
-
-def probabilities(nlp: Language, words: List[str]) -> NDArray:
-    (rows,) = get_tagger(nlp).predict_proba([make_doc(nlp, words)])
-    return rows
 
 
 def train(nlp: Language, data: Any, sgd: Any, steps: int = 40) -> None:
@@ -329,30 +325,6 @@ def test_initializing_again_keeps_the_labels_that_were_added(architecture: str) 
 
 
 # Saving and copying.
-
-
-def disk_round_trip(nlp: Language, path: Path) -> Language:
-    nlp.to_disk(path / "saved")
-    return spacy.load(path / "saved")
-
-
-def bytes_round_trip(nlp: Language, path: Path) -> Language:
-    return load_model_from_config(nlp.config).from_bytes(nlp.to_bytes())
-
-
-def pickle_round_trip(nlp: Language, path: Path) -> Language:
-    return pickle.loads(pickle.dumps(nlp))
-
-
-def deepcopy_round_trip(nlp: Language, path: Path) -> Language:
-    return copy.deepcopy(nlp)
-
-
-def model_copy_round_trip(nlp: Language, path: Path) -> Language:
-    copied = load_model_from_config(nlp.config)
-    get_tagger(copied).cfg = copy.deepcopy(get_tagger(nlp).cfg)
-    get_tagger(copied).model = get_tagger(nlp).model.copy()
-    return copied
 
 
 ROUND_TRIPS = pytest.mark.parametrize(

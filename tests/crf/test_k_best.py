@@ -5,9 +5,7 @@ from typing import List
 
 import numpy
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from test_inference import (
+from brute_force import (
     NO_TOKENS,
     Problem,
     enumerate_sequences,
@@ -16,6 +14,8 @@ from test_inference import (
     rule_out,
     score,
 )
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from spacy_lstm_tagger.crf.chain import Chain
 from spacy_lstm_tagger.crf.k_best import Ranked, combine, find_k_best

@@ -4,10 +4,7 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 import numpy
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from numpy.typing import NDArray
-from test_inference import (
+from brute_force import (
     NO_PIECES,
     SMALL_PIECES,
     Problem,
@@ -19,6 +16,9 @@ from test_inference import (
     score,
     split_pieces,
 )
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from spacy_lstm_tagger.crf.chain import Chain
 from spacy_lstm_tagger.crf.likelihood import Gradient, negative_log_likelihood

@@ -4,10 +4,7 @@ from typing import List
 
 import numpy
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from numpy.typing import NDArray
-from test_inference import (
+from brute_force import (
     NO_PIECES,
     NO_TOKENS,
     SMALL_PIECES,
@@ -21,6 +18,9 @@ from test_inference import (
     score,
     split_pieces,
 )
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from spacy_lstm_tagger.crf import messages
 from spacy_lstm_tagger.crf.chain import Chain
