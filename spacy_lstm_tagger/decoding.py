@@ -38,7 +38,7 @@ class Lattice:
 
 def make_lattice(
     docs: Sequence[Doc],
-    emissions: Sequence[NDArray],
+    scores: NDArray,
     chain: Optional[Chain],
     *,
     by_sentence: bool = False,
@@ -48,7 +48,7 @@ def make_lattice(
     """Find the chains of documents.
 
     docs (Sequence[Doc]): The documents, at least one.
-    emissions (Sequence[NDArray]): For each of them, the scores of its tags.
+    scores (NDArray): The scores of the tags of all of their tokens.
         *Shape:* (n_tokens, n_labels)
     chain (Optional[Chain]): The scores of the chains. None for a softmax.
     by_sentence (bool): Whether sentences are chains, where documents have them.
@@ -56,7 +56,6 @@ def make_lattice(
         documents may have, at least one for each. *Shape:* (n_tokens, n_labels)
     temperature (float): What to divide all scores by.
     """
-    scores = numpy.concatenate(emissions)
     if temperature != 1.0:
         scores = scores / numpy.float32(temperature)
         chain = chain and chain.divided(temperature)

@@ -86,7 +86,8 @@ def _make_lattice(
 ) -> Lattice:
     return make_lattice(
         docs,
-        [ops.to_numpy(rows) for rows in scores],
+        # One copy from the device, not one for each document.
+        ops.to_numpy(ops.flatten(scores)),
         scores.chain,
         by_sentence=scores.decoding.by_sentence,
         allowed=domain,

@@ -272,7 +272,7 @@ class LSTMTagger(Tagger):
         decoding = getattr(scores, "decoding", None)
         lattice = make_lattice(
             docs,
-            [self._to_logits(rows) for rows in scores],
+            self._to_logits(scores),
             getattr(scores, "chain", None),
             by_sentence=decoding is not None and decoding.by_sentence,
             allowed=allowed_tags(docs, self.labels, self._allowed_forms),
@@ -280,8 +280,9 @@ class LSTMTagger(Tagger):
         )
         return lattice, decoding is not None and decoding.posterior
 
-    def _to_logits(self, scores: Floats2d) -> NDArray:
-        rows = self.model.ops.to_numpy(scores)
+    def _to_logits(self, scores: Sequence[Floats2d]) -> NDArray:
+        # One copy from the device, not one for each document.
+        rows = self.model.ops.to_numpy(self.model.ops.flatten(scores))
         softmax = self.model.maybe_get_ref("softmax")
         if softmax is not None and softmax.attrs.get("softmax_normalize"):
             # spaCy's own architecture may be asked for probabilities.
