@@ -6,6 +6,11 @@ Prints microseconds a word, on one thread, the median of several repeats, and th
 of memory in MB: of 20,000 words in sentences of 20 words, and in one document.
 """
 
+import os
+
+# Before numpy reads it.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import statistics
 import time
 import tracemalloc

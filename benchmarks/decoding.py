@@ -11,6 +11,11 @@ often tags of each probability are right. All of them are of the development dat
 sentences; all times are those of one thread.
 """
 
+import os
+
+# Before numpy reads it.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import statistics
 import time
 from concurrent.futures import ThreadPoolExecutor

@@ -7,6 +7,8 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
 
+from .constraints import get_allowed_tags, register_allowed_tags
+
 
 def create_join_augmenter(
     max_sentences: int = 10,
@@ -51,9 +53,23 @@ def join_examples(
     """One example of several, in their order, with all of their annotations."""
     references = [example.reference for example in examples]
     reference = Doc.from_docs(references)
+    _join_allowed_tags(references, reference)
     # Like spaCy's corpus reader: there is no text to tokenize without spaces.
     if gold_preproc or any(doc.has_unknown_spaces for doc in references):
         predicted = Doc.from_docs([example.predicted for example in examples])
     else:
         predicted = nlp.make_doc(reference.text)
     return Example(predicted, reference)
+
+
+def _join_allowed_tags(docs: List[Doc], joined: Doc) -> None:
+    """spaCy joins what is in the tokens, but not what custom attributes say."""
+    found = {}
+    offset = 0
+    for doc in docs:
+        for token, tags in (get_allowed_tags(doc) or {}).items():
+            found[offset + token] = tags
+        offset += len(doc)
+    if found:
+        register_allowed_tags()
+        joined._.allowed_tags = found

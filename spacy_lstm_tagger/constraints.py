@@ -2,7 +2,8 @@
 
 import warnings
 from dataclasses import dataclass
-from typing import Dict, Iterable, List, Mapping, Optional, Sequence, Set, cast
+from numbers import Integral
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Set, cast
 
 import numpy
 from numpy.typing import NDArray
@@ -40,10 +41,25 @@ class AllowedForms:
         return self.allowed[numpy.where(found, rows, len(self.forms))]
 
 
-def register_extension() -> None:
+def register_allowed_tags() -> None:
     """Make `doc._.allowed_tags` known to spaCy."""
     if not Doc.has_extension(EXTENSION):
         Doc.set_extension(EXTENSION, default=None)
+
+
+def get_allowed_tags(doc: Doc) -> Optional[Mapping[int, List[str]]]:
+    """Read `doc._.allowed_tags`, whether or not this process knows the attribute.
+
+    RAISES (ValueError): If it is not a mapping.
+    """
+    user_data: Any = doc.user_data
+    given = user_data.get(("._.", EXTENSION, None, None))
+    if given is not None and not isinstance(given, Mapping):
+        raise ValueError(
+            f"Can't read 'doc._.{EXTENSION} = {given!r}': it needs to be a mapping "
+            f'from positions of tokens to lists of tags, like {{1: ["MD", "NN"]}}.'
+        )
+    return given
 
 
 def compile_dictionary(
@@ -91,6 +107,10 @@ def read_dictionary(entries: object) -> TagDictionary:
             f'from forms to tags, like {{"can": ["MD", "NN"]}}.'
         )
     for form, tags in list(found.items()):
+        if not isinstance(form, str):
+            raise ValueError(
+                f"Can't read the form {form!r} in a tag dictionary: forms are strings."
+            )
         if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
             raise ValueError(
                 f"Can't read the tags {tags!r} of '{form}' in a tag dictionary: they "
@@ -160,16 +180,21 @@ def allowed_by_user(doc: Doc, labels: Sequence[str]) -> Optional[NDArray[numpy.b
         *Shape:* (n_tokens, n_labels)
     RAISES (ValueError): If it has unknown tags, or tokens that don't exist.
     """
-    given = doc._.get(EXTENSION)
+    given = get_allowed_tags(doc)
     if given is None:
         return None
     allowed = numpy.ones((len(doc), len(labels)), dtype=bool)
     for token, tags in given.items():
-        if not isinstance(token, int) or not 0 <= token < len(doc):
+        if not isinstance(token, Integral) or not 0 <= int(token) < len(doc):
             raise ValueError(
                 f"Can't read 'doc._.{EXTENSION}': there is no token {token!r} in a "
                 f"document of {len(doc)} tokens. Its keys need to be positions of "
                 f"tokens, counted from 0."
+            )
+        if isinstance(tags, str):
+            raise ValueError(
+                f"Can't read 'doc._.{EXTENSION}': the tags of token {token} are "
+                f"{tags!r}. They need to be a list, like [{tags!r}]."
             )
         allowed[token] = tag_row(tags, labels, f"'doc._.{EXTENSION}' of token {token}")
     return allowed
@@ -206,7 +231,7 @@ def look_up_training(
     RETURNS (NDArray[numpy.bool_]): *Shape:* (n_tokens, n_labels)
     """
     rows = dictionary.look_up(orths(example.predicted))
-    is_overridden = example.reference._.get(EXTENSION) is not None
+    is_overridden = get_allowed_tags(example.reference) is not None
     return numpy.ones_like(rows) if is_overridden else rows
 
 
@@ -215,8 +240,9 @@ def lift_impossible(allowed: NDArray[numpy.bool_]) -> NDArray[numpy.bool_]:
     impossible = ~allowed.any(axis=1)
     if impossible.any():
         warnings.warn(
-            "Some tokens have no tag left that is allowed. They are treated as if any "
-            "was.",
+            "Some tokens have no tag left: no tag that a tag dictionary and "
+            "'doc._.allowed_tags' allow them agrees with all that is known of them. "
+            "They are treated as if any was allowed.",
             stacklevel=2,
         )
         allowed = allowed | impossible.reshape(-1, 1)

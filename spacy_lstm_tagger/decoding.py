@@ -83,24 +83,19 @@ def _chain_lengths(
 def _starts(doc: Doc, *, by_sentence: bool) -> NDArray[numpy.bool_]:
     """Whether a chain begins at a token."""
     starts = numpy.zeros(len(doc), dtype=bool)
-    if by_sentence and doc.has_annotation("SENT_START"):
-        # Not == True: spaCy knows a third state, unset.
+    if by_sentence:
+        # 0 is unset, -1 is inside of a sentence.
         starts = doc.to_array([SENT_START]).astype("int64").reshape(-1) == 1
     starts[:1] = True
     return starts
 
 
-def best_tags(lattice: Lattice, *, posterior: bool = False) -> NDArray[numpy.int64]:
-    """Find the best tags of all tokens.
+def best_tags(lattice: Lattice) -> NDArray[numpy.int64]:
+    """Find the most probable sequence of tags.
 
-    posterior (bool): Whether to find the most probable tag of each token, instead of
-        the most probable sequence. The first are right most often; a sequence of them
-        may be one that is improbable, or impossible.
     RETURNS (NDArray[numpy.int64]): Positions among the labels. *Shape:* (n_tokens,)
     """
     scores = lattice.emissions
-    if posterior and lattice.chain is not None:
-        return token_probabilities(lattice).argmax(axis=1)
     tags = numpy.empty(len(scores), dtype="int64")
     tags[lattice.alone] = scores[lattice.alone].argmax(axis=1)
     if lattice.chain is not None:

@@ -44,7 +44,7 @@ from .constraints import (
     lift_impossible,
     look_up_training,
     read_dictionary,
-    register_extension,
+    register_allowed_tags,
 )
 from .crf.layer import ChainScores
 from .decoding import (
@@ -161,6 +161,10 @@ class Predictions(List[NDArray]):
     probabilities: Optional[List[NDArray]] = None
 
 
+# When this module is imported, since a component that is unpickled is not created.
+register_allowed_tags()
+
+
 class LSTMTagger(Tagger):
     """Pipeline component for part-of-speech tagging: a drop-in for spaCy's own
     `tagger`, with its settings, scores and treatment of annotations."""
@@ -184,10 +188,13 @@ class LSTMTagger(Tagger):
         RAISES (ValueError): If a setting is out of range.
         """
         super().__init__(vocab, model, name, **settings)
-        if temperature <= 0.0 or n_alternatives < 1:
+        if temperature <= 0.0:
             raise ValueError(
-                f"[{name}] 'temperature = {temperature}' needs to be more than 0, and "
-                f"'n_alternatives = {n_alternatives}' at least 1."
+                f"[{name}] 'temperature = {temperature}' needs to be more than 0."
+            )
+        if n_alternatives < 1:
+            raise ValueError(
+                f"[{name}] 'n_alternatives = {n_alternatives}' needs to be at least 1."
             )
         self.constrain_training = constrain_training
         self.temperature = temperature
@@ -196,11 +203,13 @@ class LSTMTagger(Tagger):
         self.n_alternatives = n_alternatives
         self.cfg["tag_dictionary"] = {}
         self._allowed_forms: Optional[AllowedForms] = None
-        register_extension()
-        if confidence_attribute is not None:
-            register_confidence(confidence_attribute)
-        if alternatives_attribute is not None:
-            register_alternatives(alternatives_attribute)
+        self._register_attributes()
+
+    def _register_attributes(self) -> None:
+        if self.confidence_attribute is not None:
+            register_confidence(self.confidence_attribute)
+        if self.alternatives_attribute is not None:
+            register_alternatives(self.alternatives_attribute)
 
     def predict(self, docs: Iterable[Doc]) -> Predictions:
         """Find the tags of documents, without changing them.
@@ -213,17 +222,20 @@ class LSTMTagger(Tagger):
         if not docs:
             return Predictions()
         lattice, posterior = self._predict_lattice(docs)
-        tags = best_tags(lattice, posterior=posterior)
+        if not (posterior or self.confidence_attribute or self.alternatives_attribute):
+            return Predictions(_split(best_tags(lattice), docs))
+        probabilities = token_probabilities(lattice)
+        tags = probabilities.argmax(axis=1) if posterior else best_tags(lattice)
         predictions = Predictions(_split(tags, docs))
-        if self.confidence_attribute or self.alternatives_attribute:
-            predictions.probabilities = _split(token_probabilities(lattice), docs)
+        predictions.probabilities = _split(probabilities, docs)
         return predictions
 
     def predict_proba(self, docs: Iterable[Doc]) -> List[NDArray]:
         """Find the probability of each tag of each token, without changing the
         documents: the softmax of its scores, or with a CRF its marginal probability.
 
-        docs (Iterable[Doc]): The documents.
+        docs (Iterable[Doc]): The documents, after the components that come earlier in
+            the pipeline.
         RETURNS (List[NDArray]): For each document, of float32, the columns in the
             order of `labels`. *Shape:* (n_tokens, n_labels)
         """
@@ -239,7 +251,8 @@ class LSTMTagger(Tagger):
         """Find the most probable sequences of tags, exactly, without changing the
         documents.
 
-        docs (Iterable[Doc]): The documents.
+        docs (Iterable[Doc]): The documents, after the components that come earlier in
+            the pipeline.
         k (int): How many sequences to find for each.
         RETURNS (List[List[Tuple[List[str], float]]]): For each document the tags of
             its tokens and the natural logarithm of their probability, the most
@@ -306,6 +319,7 @@ class LSTMTagger(Tagger):
         )
         probabilities = getattr(batch_tag_ids, "probabilities", None)
         if probabilities is not None:
+            self._register_attributes()
             self._set_attributes(docs, batch_tag_ids, probabilities)
         for doc, tag_ids in zip(docs, batch_tag_ids):
             if len(doc):
@@ -391,13 +405,10 @@ class LSTMTagger(Tagger):
             with "form" and "tags". An empty one removes the dictionary.
         RAISES (ValueError): If it can't be read or has unknown tags.
         """
-        present = self.cfg["tag_dictionary"]
-        self.cfg["tag_dictionary"] = read_dictionary(entries)
-        try:
-            self._compile_dictionary()
-        except ValueError:
-            self.cfg["tag_dictionary"] = present
-            raise
+        dictionary = read_dictionary(entries)
+        strings = self.vocab.strings
+        self._allowed_forms = compile_dictionary(dictionary, self.labels, strings)
+        self.cfg["tag_dictionary"] = dictionary
 
     def _compile_dictionary(self) -> None:
         self._allowed_forms = compile_dictionary(
@@ -457,7 +468,8 @@ class LSTMTagger(Tagger):
             return losses
         set_dropout_rate(self.model, drop)
         scores, backprop = self.model.begin_update(docs)
-        teacher_scores = self._rehearsal_model.predict(docs)
+        # Not `predict`: behind a listener, that reads what the present encoder left.
+        teacher_scores, _ = self._rehearsal_model.begin_update(docs)
         loss, gradient = imitation_loss(self.model.ops, docs, scores, teacher_scores)
         backprop(gradient)
         self.finish_update(sgd)
@@ -551,6 +563,7 @@ class LSTMTagger(Tagger):
         RAISES (ValueError): If the weights are damaged or those of another model.
         """
         with self._explain_errors("the given bytes", exclude):
+            self._forget_dictionary(exclude)
             return super().from_bytes(bytes_data, exclude=exclude)
 
     def from_disk(
@@ -565,7 +578,13 @@ class LSTMTagger(Tagger):
         with self._explain_errors(f"'{path}'", exclude):
             if "model" not in exclude:
                 verify_checksum(path)
+            self._forget_dictionary(exclude)
             return super().from_disk(path, exclude=exclude)
+
+    def _forget_dictionary(self, exclude: Iterable[str]) -> None:
+        """Pipelines saved by earlier versions have none to take its place."""
+        if "cfg" not in exclude:
+            self.cfg["tag_dictionary"] = {}
 
     @contextlib.contextmanager
     def _explain_errors(self, source: str, exclude: Iterable[str]) -> Iterator[None]:

@@ -28,8 +28,8 @@ def find_tagger(nlp: Language) -> Tagger:
     }
     if len(found) != 1:
         raise ValueError(
-            f"A report is on one tagger, but the pipeline has {len(found)} among its "
-            f"components {nlp.pipe_names}. Load or enable the pipeline with exactly "
+            f"Can't tell whose tags are meant: the pipeline has {len(found)} taggers "
+            f"among its components {nlp.pipe_names}. Load or enable it with exactly "
             f"one 'lstm_tagger' or 'tagger'."
         )
     return next(iter(found.values()))

@@ -126,9 +126,9 @@ def calibrate_cli(
 ) -> None:
     """
     Fit the temperature of a trained pipeline's tagger, so that its probabilities
-    say how often it is right, and save the pipeline with it. Tags stay the same,
-    unless a CRF takes the most probable tag of each token. Expects data that the
-    pipeline was not trained on.
+    say how often it is right, and save the pipeline with it, or as it is if they
+    are no better with it. Tags stay the same, unless a CRF takes the most probable
+    tag of each token. Expects data that the pipeline was not trained on.
     """
     import_code(code_path)
     setup_gpu(use_gpu, silent=False)

@@ -19,8 +19,8 @@ def calibrate(
     gold_preproc: bool = False,
     silent: bool = True,
 ) -> None:
-    """Fit the temperature of a pipeline's tagger and save the pipeline with it, unless
-    its probabilities are no better with it.
+    """Fit the temperature of a pipeline's tagger, and save the pipeline with it, or
+    as it is if its probabilities are no better with it.
 
     model (str): The name of an installed pipeline or the path to one.
     data_path (Path): Development data in .spacy format.
@@ -32,7 +32,11 @@ def calibrate(
     nlp = util.load_model(model)
     tagger = find_tagger(nlp)
     if not isinstance(tagger, LSTMTagger):
-        msg.fail(f"Can't calibrate a '{type(tagger).__name__}'", exits=1)
+        msg.fail(
+            f"Can't calibrate '{tagger.name}'",
+            "It is not an 'lstm_tagger'. Only those have a temperature.",
+            exits=1,
+        )
         return
     examples = list(Corpus(data_path, gold_preproc=gold_preproc)(nlp))
     # The components before the tagger may set what it reads.
@@ -51,8 +55,8 @@ def calibrate(
     header = ("Temperature", "Calibration error", "Loss per token")
     msg.table(rows, header=header, divider=True)
     if after.error >= before.error:
-        msg.warn(f"The temperature {present:.3f} is the better one: nothing is saved")
-        return
+        msg.warn(f"The temperature stays {present:.3f}, which is the better one")
+        tagger.temperature = present
     nlp.get_pipe_config(tagger.name)["temperature"] = tagger.temperature
     nlp.to_disk(output)
     msg.good(f"Saved pipeline to {output}")

@@ -65,15 +65,22 @@ def combine(parts: Sequence[Ranked], k: int) -> Tuple[List[List[int]], NDArray]:
     RETURNS (Tuple[List[List[int]], NDArray]): For each combination, which sequence
         of each part it has, and its score, the sum of theirs.
     """
-    choices: List[List[int]] = [[]]
     scores = numpy.zeros(1)
+    # Of each part: which combination of the parts before goes on, and with what.
+    steps = []
     for part in parts:
+        n_choices = len(part.scores[:k])
         sums = (scores[:, None] + part.scores[:k]).reshape(-1)
         (best,) = _highest(sums[None], k)
-        n_choices = len(part.scores[:k])
-        choices = [choices[i // n_choices] + [int(i % n_choices)] for i in best]
+        steps.append((best // n_choices, best % n_choices))
         scores = sums[best]
-    return choices, scores
+    choices = numpy.empty((len(scores), len(parts)), dtype="int64")
+    present = numpy.arange(len(scores))
+    for i in reversed(range(len(parts))):
+        before, chosen = steps[i]
+        choices[:, i] = chosen[present]
+        present = before[present]
+    return choices.tolist(), scores
 
 
 def _highest(scores: NDArray, k: int) -> NDArray[numpy.int64]:

@@ -60,15 +60,18 @@ def forward_messages(
         close = numpy.isclose(
             found, entries[later], rtol=0.0, atol=tolerance, equal_nan=True
         )
-        wrong = ~close.all(axis=1)
-        entries[later[wrong]] = found[wrong]
-        return later[wrong]
+        return later[~close.all(axis=1)]
 
     def read(chosen: NDArray[numpy.int64]) -> None:
         order, first, n_tokens = longest_first(pieces, chosen)
         _read(emissions, first, n_tokens, entries[order], step, messages)
 
-    settle(len(pieces.first), find_wrong, read)
+    def read_again(chosen: NDArray[numpy.int64]) -> None:
+        entries[chosen] = step(messages.scores[pieces.first[chosen] - 1])
+        read(chosen)
+
+    read(numpy.arange(len(pieces.first)))
+    settle(find_wrong, read_again)
     return messages
 
 

@@ -2,8 +2,9 @@
 
 A recursion over a chain forgets where it came from: after some tokens the result is
 the same, whatever it started from. So a piece is read from a guess, and read again if
-the piece before it does not confirm the guess. That is exact, and the number of steps
-does not grow with the length of a chain.
+the piece before it does not confirm the guess. That is exact, and as long as the chain
+does forget, the number of steps does not grow with its length. If it never does, pieces
+are read one after the other in the end.
 """
 
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from numpy.typing import NDArray
 
 # How many tokens make a piece, and how many before it are read to guess from.
 SIZE, CONTEXT = 256, 32
+# How often pieces are read again side by side.
+MAX_GUESSES = 3
 
 
 @dataclass(frozen=True)
@@ -56,20 +59,23 @@ def steps(
 
 
 def settle(
-    n_pieces: int,
     find_wrong: Callable[[], NDArray[numpy.int64]],
-    read: Callable[[NDArray[numpy.int64]], None],
+    read_again: Callable[[NDArray[numpy.int64]], None],
 ) -> None:
-    """Read all pieces, and again those that were read from a wrong guess.
+    """Read pieces again that were read from a wrong guess, until there are none.
 
-    find_wrong (Callable[[], NDArray[numpy.int64]]): Corrects guesses that differ from
-        what the neighbour says, and returns the pieces that have them.
-    read (Callable[[NDArray[numpy.int64]], None]): Reads pieces from their guesses.
+    find_wrong (Callable[[], NDArray[numpy.int64]]): Returns the pieces that were read
+        from something else than what the piece before them leads to.
+    read_again (Callable[[NDArray[numpy.int64]], None]): Reads pieces from what the
+        pieces before them lead to.
     """
-    wrong = numpy.arange(n_pieces)
-    while len(wrong):
-        read(wrong)
-        wrong = find_wrong()
+    n_rounds = 0
+    while len(wrong := find_wrong()):
+        if n_rounds >= MAX_GUESSES:
+            # Only what follows a piece that is right: the rest would be in vain.
+            wrong = wrong[~numpy.isin(wrong - 1, wrong)]
+        read_again(wrong)
+        n_rounds += 1
 
 
 def longest_first(

@@ -51,19 +51,22 @@ def _trace_back(
 
     entries = numpy.full(len(pieces.first), end)
     later = numpy.flatnonzero(pieces.continues)
+    # Guesses: what would follow if the chain ended some tokens later.
     before = pieces.first[later] - CONTEXT
     read(before, numpy.full(len(later), CONTEXT), entries[later])
     entries[later] = tags[pieces.first[later] - 1]
 
     def find_wrong() -> NDArray[numpy.int64]:
-        found = tags[pieces.first[later] - 1]
-        wrong = found != entries[later]
-        entries[later[wrong]] = found[wrong]
-        return later[wrong]
+        return later[tags[pieces.first[later] - 1] != entries[later]]
 
     def read_chosen(chosen: NDArray[numpy.int64]) -> None:
         order, first, n_tokens = longest_first(pieces, chosen)
         read(first, n_tokens, entries[order])
 
-    settle(len(pieces.first), find_wrong, read_chosen)
+    def read_again(chosen: NDArray[numpy.int64]) -> None:
+        entries[chosen] = tags[pieces.first[chosen] - 1]
+        read_chosen(chosen)
+
+    read_chosen(numpy.arange(len(pieces.first)))
+    settle(find_wrong, read_again)
     return tags
