@@ -75,3 +75,15 @@ def test_a_corpus_can_be_read_by_two_pipelines() -> None:
 def test_a_run_needs_two_sentences() -> None:
     with pytest.raises(ValueError, match="at most 1"):
         create_join_augmenter(max_sentences=1)
+
+
+def test_runs_keep_what_is_known_of_tags_beside_the_annotation() -> None:
+    nlp = spacy.blank("en")
+    # Registers the attribute.
+    nlp.add_pipe("lstm_tagger")
+    examples = make_sentences(nlp)[:2]
+    for example in examples:
+        example.reference._.allowed_tags = {1: ["JJ", "NN"]}
+    join = create_join_augmenter(max_sentences=2, gold_preproc=True)
+    *_, run = [new for example in examples for new in join(nlp, example)]
+    assert run.reference._.allowed_tags == {1: ["JJ", "NN"], 4: ["JJ", "NN"]}

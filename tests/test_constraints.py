@@ -554,3 +554,39 @@ def test_documents_of_nothing_have_no_constraints(architecture: str) -> None:
     assert losses["lstm_tagger"] > 0.0
     docs: List[Doc] = [make_doc(nlp, words) for words, _ in data]
     assert [len(doc) for doc in nlp.pipe(docs)] == [0, 1, 0]
+
+
+@pytest.mark.parametrize("entries", [{5: ["X"]}, {"a": ["W"]}, {"a": "X"}, [{"a": 1}]])
+def test_a_dictionary_that_is_refused_leaves_the_present_one(entries: Any) -> None:
+    nlp = few_tags()
+    tagger = get_tagger(nlp)
+    tagger.set_tag_dictionary({"a": ["Z"]})
+    with pytest.raises(ValueError, match="tag"):
+        tagger.set_tag_dictionary(entries)
+    assert tagger.cfg["tag_dictionary"] == {"a": ["Z"]}
+    assert nlp(make_doc(nlp, ["a"]))[0].tag_ == "Z"
+
+
+def test_a_pipeline_without_a_dictionary_is_loaded_without_one() -> None:
+    nlp, other = few_tags(), few_tags()
+    data = get_tagger(other).to_bytes()
+    get_tagger(nlp).set_tag_dictionary({"a": ["Z"]})
+    get_tagger(nlp).from_bytes(data)
+    assert get_tagger(nlp).cfg["tag_dictionary"] == {}
+    assert probabilities(nlp, ["a"])[0].min() > 0.0
+
+
+@pytest.mark.parametrize("given", [["X"], {0: "X"}, {True: ["X"]}, {5: ["X"]}])
+def test_allowed_tags_of_another_form_are_an_error(given: Any) -> None:
+    nlp = few_tags()
+    doc = make_doc(nlp, ["a"])
+    doc._.allowed_tags = given
+    with pytest.raises(ValueError, match="allowed_tags"):
+        nlp(doc)
+
+
+def test_positions_of_tokens_may_be_numbers_of_numpy() -> None:
+    nlp = few_tags()
+    doc = make_doc(nlp, ["a", "b"])
+    doc._.allowed_tags = {numpy.int64(1): ["Z"]}
+    assert nlp(doc)[1].tag_ == "Z"

@@ -30,6 +30,7 @@ from util import (
     same_weights,
     small,
     tag_all,
+    tags_of,
     torch_weights,
 )
 
@@ -472,3 +473,19 @@ def test_a_failed_load_leaves_a_component_that_can_load_what_is_whole(
         get_tagger(nlp).from_bytes(data[: len(data) // 2])
     get_tagger(nlp).from_bytes(data)
     assert tag_all(nlp) == ALL_TAGS
+
+
+def test_a_pickled_pipeline_tags_in_a_process_that_knows_nothing_of_it(
+    tmp_path: Path,
+) -> None:
+    nlp = make_trained(config={**SMALL, "confidence_attribute": "pickled_confidence"})
+    (tmp_path / "nlp.pickle").write_bytes(pickle.dumps(nlp))
+    code = (
+        "import pickle, sys;"
+        "nlp = pickle.load(open(sys.argv[1], 'rb'));"
+        "doc = nlp('The dog ate the apple');"
+        "print([t.tag_ for t in doc], doc[0]._.pickled_confidence > 0.5)"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "nlp.pickle")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == f"{tags_of(nlp('The dog ate the apple'))} True"
