@@ -59,6 +59,7 @@ def build_lstm_crf_tagger(
         the most probable tag of each token.
     sentences (bool): Whether sentences are chains of their own, where a component
         earlier in the pipeline has set their boundaries, or else whole documents.
+        For training, that component has to be one of the annotating components.
     resizable (bool): Whether tags can be added after initialization.
     RAISES (ValueError): If there is no such decoding.
     """
