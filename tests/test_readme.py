@@ -52,7 +52,7 @@ def commands() -> List[str]:
 
 def look_up(command: str, known: Dict[str, str], missing: str = "") -> str:
     """What is known of commands that begin as this one does."""
-    words = command.removeprefix("python ").removeprefix("-m ")
+    words = command.removeprefix("python ").removeprefix("-m ") + " "
     found = [known[start] for start in known if words.startswith(f"{start} ")]
     return found[0] if found else missing
 
@@ -67,7 +67,7 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> Dict[str, str]:
         (folder / path.name).symlink_to(path)
     found = {}
     for command in commands():
-        words = shlex.split(command.replace("path/to/UD_English-EWT", "assets/sample"))
+        words = shlex.split(re.sub(r"path/to/UD_\S+", "assets/sample", command))
         if words[0] == "python":
             words[0] = sys.executable
             words += shlex.split(look_up(command, SHORTER))
