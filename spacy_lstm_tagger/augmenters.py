@@ -1,6 +1,7 @@
 """Augmenters that configs can name."""
 
 import random
+import warnings
 from typing import Callable, Iterator, List
 
 from spacy.language import Language
@@ -52,7 +53,10 @@ def join_examples(
 ) -> Example:
     """One example of several, in their order, with all of their annotations."""
     references = [example.reference for example in examples]
-    reference = Doc.from_docs(references)
+    with warnings.catch_warnings():
+        # It is joined below.
+        warnings.filterwarnings("ignore", message=r"\[W101\].*'allowed_tags'")
+        reference = Doc.from_docs(references)
     _join_allowed_tags(references, reference)
     # Like spaCy's corpus reader: there is no text to tokenize without spaces.
     if gold_preproc or any(doc.has_unknown_spaces for doc in references):

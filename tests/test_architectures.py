@@ -601,7 +601,7 @@ def test_static_vectors_get_along_with_whitespace_and_empty_documents(
 def test_a_vocab_without_vectors_is_an_error_that_says_what_to_do(vocab: Vocab) -> None:
     encoder = build_encoder(include_static_vectors=True)
     with pytest.raises(
-        ValueError, match=r"initialize\.vectors.*include_static_vectors"
+        ValueError, match=r"'vectors' of \[initialize\].*include_static_vectors"
     ):
         encoder.initialize(X=[Doc(vocab, words=["a"])])
 
