@@ -13,6 +13,7 @@ from spacy.tokens import Doc
 from spacy.training import Example
 
 from .negation import split_negation
+from .vocabulary import find_rows
 
 # doc._.allowed_tags: from positions of tokens to lists of tags.
 EXTENSION = "allowed_tags"
@@ -35,10 +36,7 @@ class AllowedForms:
     def look_up(self, orths: NDArray[numpy.uint64]) -> NDArray[numpy.bool_]:
         """Find the tags of forms, given by their hashes. *Shape:* (n_tokens,) to
         (n_tokens, n_labels)"""
-        rows = numpy.searchsorted(self.forms, orths)
-        rows[rows == len(self.forms)] = 0
-        found = self.forms[rows] == orths
-        return self.allowed[numpy.where(found, rows, len(self.forms))]
+        return self.allowed[find_rows(self.forms, orths, 0, len(self.forms))]
 
 
 def register_allowed_tags() -> None:

@@ -5,11 +5,11 @@ from typing import List, Optional, Sequence, Tuple
 
 import numpy
 from numpy.typing import NDArray
-from spacy.attrs import SENT_START
+from spacy.attrs import IS_SPACE, SENT_START
 from spacy.tokens import Doc
 
 from .crf.chain import Chain
-from .crf.inference import find_log_partition, find_marginals
+from .crf.inference import find_log_partition, find_marginals, softmax
 from .crf.k_best import Ranked, combine, find_k_best
 from .crf.viterbi import find_best
 
@@ -64,7 +64,8 @@ def make_lattice(
     everything = numpy.arange(len(scores))
     if chain is None:
         return Lattice(scores, None, everything[:0], everything[:0], everything)
-    is_space = numpy.asarray([token.is_space for doc in docs for token in doc], bool)
+    flags = [doc.to_array([IS_SPACE]).reshape(-1) for doc in docs]
+    is_space = numpy.concatenate(flags) != 0
     chained = everything[~is_space]
     lengths = _chain_lengths(docs, chained, by_sentence=by_sentence)
     return Lattice(
@@ -96,8 +97,7 @@ def best_tags(lattice: Lattice) -> NDArray[numpy.int64]:
     RETURNS (NDArray[numpy.int64]): Positions among the labels. *Shape:* (n_tokens,)
     """
     scores = lattice.emissions
-    tags = numpy.empty(len(scores), dtype="int64")
-    tags[lattice.alone] = scores[lattice.alone].argmax(axis=1)
+    tags = scores.argmax(axis=1)
     if lattice.chain is not None:
         tags[lattice.chained] = find_best(
             scores[lattice.chained], lattice.lengths, lattice.chain
@@ -112,18 +112,12 @@ def token_probabilities(lattice: Lattice) -> NDArray:
     RETURNS (NDArray): Of float64. *Shape:* (n_tokens, n_labels)
     """
     scores = lattice.emissions.astype("float64")
-    probabilities = numpy.empty_like(scores)
-    probabilities[lattice.alone] = _softmax(scores[lattice.alone])
+    probabilities = softmax(scores)
     if lattice.chain is not None:
         probabilities[lattice.chained] = find_marginals(
             scores[lattice.chained], lattice.lengths, lattice.chain
         )
     return probabilities
-
-
-def _softmax(scores: NDArray) -> NDArray:
-    exponentials = numpy.exp(scores - scores.max(axis=1, keepdims=True))
-    return exponentials / exponentials.sum(axis=1, keepdims=True)
 
 
 def best_sequences(lattice: Lattice, k: int) -> List[Tuple[NDArray, float]]:

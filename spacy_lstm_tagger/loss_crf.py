@@ -9,10 +9,10 @@ from thinc.api import Ops
 
 from .annotation import Annotation
 from .crf.chain import Chain, independent
-from .crf.inference import find_expectations
+from .crf.inference import Expectations, find_expectations, softmax
 from .crf.layer import ChainScores
 from .crf.likelihood import negative_log_likelihood
-from .decoding import Lattice, make_lattice, token_probabilities
+from .decoding import Lattice, make_lattice
 
 
 def crf_loss(
@@ -61,21 +61,23 @@ def imitation_loss(
     student (ChainScores): The scores that the gradient is for.
     teacher (ChainScores): Those that it is taught by.
     """
-    mine, wanted = (_make_lattice(ops, docs, scores) for scores in (student, teacher))
-    gradient = token_probabilities(mine) - token_probabilities(wanted)
-    found, taught = (
-        find_expectations(
-            lattice.emissions[lattice.chained], lattice.lengths, scores.chain
-        )
-        for lattice, scores in ((mine, student), (wanted, teacher))
-    )
-    chain = Chain(
-        found.start - taught.start,
-        found.transitions - taught.transitions,
-        found.end - taught.end,
-    )
+    probabilities, found = _expect(ops, docs, student)
+    taught_probabilities, taught = _expect(ops, docs, teacher)
+    gradient = probabilities - taught_probabilities
     loss = float((gradient**2).sum())
-    return loss, _to_scores(ops, docs, gradient, chain, student)
+    return loss, _to_scores(ops, docs, gradient, found.less(taught), student)
+
+
+def _expect(
+    ops: Ops, docs: Sequence[Doc], scores: ChainScores
+) -> Tuple[NDArray, Expectations]:
+    """The probabilities of the tags of all tokens, and what the chains expect."""
+    lattice = _make_lattice(ops, docs, scores)
+    emissions = lattice.emissions.astype("float64")
+    found = find_expectations(emissions[lattice.chained], lattice.lengths, scores.chain)
+    probabilities = softmax(emissions)
+    probabilities[lattice.chained] = found.marginals
+    return probabilities, found
 
 
 def _make_lattice(

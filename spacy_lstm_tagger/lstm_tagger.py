@@ -38,6 +38,7 @@ from .build_vocabulary import find_encoders, set_vocabulary
 from .checksum import verify_checksum, write_checksum
 from .constraints import (
     AllowedForms,
+    TagDictionary,
     allowed_tags,
     collect_dictionary,
     compile_dictionary,
@@ -282,16 +283,20 @@ class LSTMTagger(Tagger):
         else:
             # A model can't be asked about nothing.
             scores = [self.model.ops.alloc2f(0, len(self.labels)) for _ in docs]
-        decoding = getattr(scores, "decoding", None)
+        chain, posterior, by_sentence = None, False, False
+        if isinstance(scores, ChainScores):
+            chain = scores.chain
+            posterior = scores.decoding.posterior
+            by_sentence = scores.decoding.by_sentence
         lattice = make_lattice(
             docs,
             self._to_logits(scores),
-            getattr(scores, "chain", None),
-            by_sentence=decoding is not None and decoding.by_sentence,
+            chain,
+            by_sentence=by_sentence,
             allowed=allowed_tags(docs, self.labels, self._allowed_forms),
             temperature=self.temperature,
         )
-        return lattice, decoding is not None and decoding.posterior
+        return lattice, posterior
 
     def _to_logits(self, scores: Sequence[Floats2d]) -> NDArray:
         # One copy from the device, not one for each document.
@@ -405,15 +410,12 @@ class LSTMTagger(Tagger):
             with "form" and "tags". An empty one removes the dictionary.
         RAISES (ValueError): If it can't be read or has unknown tags.
         """
-        dictionary = read_dictionary(entries)
+        self._use_dictionary(read_dictionary(entries))
+
+    def _use_dictionary(self, dictionary: TagDictionary) -> None:
         strings = self.vocab.strings
         self._allowed_forms = compile_dictionary(dictionary, self.labels, strings)
         self.cfg["tag_dictionary"] = dictionary
-
-    def _compile_dictionary(self) -> None:
-        self._allowed_forms = compile_dictionary(
-            self.cfg["tag_dictionary"], self.labels, self.vocab.strings
-        )
 
     def add_label(self, label: str) -> int:
         """Add a tag. After initialization that needs a model that is resizable.
@@ -428,7 +430,7 @@ class LSTMTagger(Tagger):
                 # A tutor needs the same tags as its student.
                 tutor = self._rehearsal_model
                 tutor.attrs["resize_output"](tutor, len(self.labels))
-            self._compile_dictionary()
+            self._use_dictionary(self.cfg["tag_dictionary"])
         return added
 
     def _collect_tags(self, examples: Iterable[Example]) -> List[str]:
@@ -503,9 +505,8 @@ class LSTMTagger(Tagger):
         validate_label_smoothing(self.cfg["label_smoothing"], len(self.labels))
         annotation = self._read_annotation(examples)
         domain = self._find_domain(examples, annotation)
-        find_loss: Any = softmax_loss
-        if isinstance(scores, ChainScores):
-            find_loss = crf_loss
+        has_chain = isinstance(scores, ChainScores)
+        find_loss: Callable = crf_loss if has_chain else softmax_loss
         loss, gradient = find_loss(
             self.model.ops,
             [example.predicted for example in examples],
@@ -591,7 +592,7 @@ class LSTMTagger(Tagger):
         # Damaged msgpack fails in many ways, depending on where the damage is.
         try:
             yield
-            self._compile_dictionary()
+            self._use_dictionary(self.cfg["tag_dictionary"])
             n_scores = self.model.maybe_get_dim("nO")
             are_loaded = not {"cfg", "model"}.intersection(exclude)
             if are_loaded and n_scores not in (None, len(self.labels)):

@@ -49,7 +49,7 @@ class Vocabulary:
         RETURNS (NDArray[numpy.int64]): Rows of the word table, 0 for unknown
             words. *Shape:* that of the input.
         """
-        return _find(self.words, lower, N_SPECIAL_WORDS, UNKNOWN_WORD)
+        return find_rows(self.words, lower, N_SPECIAL_WORDS, UNKNOWN_WORD)
 
     def character_rows(self, codes: NDArray[numpy.int64]) -> NDArray[numpy.int64]:
         """Look up code points.
@@ -57,12 +57,22 @@ class Vocabulary:
         RETURNS (NDArray[numpy.int64]): Rows of the character table. *Shape:*
             that of the input.
         """
-        return _find(self.characters, codes, N_SPECIAL_CHARACTERS, UNKNOWN_CHARACTER)
+        return find_rows(
+            self.characters, codes, N_SPECIAL_CHARACTERS, UNKNOWN_CHARACTER
+        )
 
 
-def _find(
+def find_rows(
     known: NDArray, wanted: NDArray, n_special: int, unknown: int
 ) -> NDArray[numpy.int64]:
+    """Look up values among sorted ones.
+
+    known (NDArray): The sorted values. *Shape:* (n_known,)
+    wanted (NDArray): The values to look up.
+    n_special (int): How many rows of the table come before those of the values.
+    unknown (int): The row of all other values.
+    RETURNS (NDArray[numpy.int64]): Rows. *Shape:* that of `wanted`.
+    """
     if not len(known):
         return numpy.full(wanted.shape, unknown, dtype="int64")
     position = numpy.minimum(numpy.searchsorted(known, wanted), len(known) - 1)

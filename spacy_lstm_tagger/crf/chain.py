@@ -1,7 +1,7 @@
 """The scores of a linear chain of tags."""
 
 from dataclasses import dataclass
-from typing import Tuple
+from typing import Callable, Tuple
 
 import numpy
 from numpy.typing import NDArray
@@ -27,21 +27,23 @@ class Chain:
         transitions = numpy.ascontiguousarray(self.transitions.T)
         return Chain(self.end, transitions, self.start)
 
+    def map(self, function: Callable[..., NDArray], *others: "Chain") -> "Chain":
+        """The chain with each array replaced by what the function makes of it, and of
+        the same arrays of other chains."""
+        chains = (self, *others)
+        return Chain(
+            function(*(chain.start for chain in chains)),
+            function(*(chain.transitions for chain in chains)),
+            function(*(chain.end for chain in chains)),
+        )
+
     def divided(self, temperature: float) -> "Chain":
         """The chain with all scores divided by a number."""
-        return Chain(
-            self.start / temperature,
-            self.transitions / temperature,
-            self.end / temperature,
-        )
+        return self.map(lambda scores: scores / temperature)
 
     def astype(self, dtype: str) -> "Chain":
         """The chain with numbers of another type."""
-        return Chain(
-            self.start.astype(dtype),
-            self.transitions.astype(dtype),
-            self.end.astype(dtype),
-        )
+        return self.map(lambda scores: scores.astype(dtype))
 
 
 def independent(n_labels: int) -> Chain:

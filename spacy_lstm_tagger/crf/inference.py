@@ -28,6 +28,15 @@ class Expectations(NamedTuple):
     transitions: NDArray
     end: NDArray
 
+    def less(self, other: "Expectations") -> Chain:
+        """How much more often tags begin, follow and end here than there: the gradient
+        of a chain."""
+        return Chain(
+            self.start - other.start,
+            self.transitions - other.transitions,
+            self.end - other.end,
+        )
+
 
 def find_expectations(
     emissions: NDArray, lengths: NDArray[numpy.int64], chain: Chain
@@ -122,9 +131,7 @@ def _combine(forward: Messages, backward: Messages, emissions: NDArray) -> NDArr
     scores = forward.scores + backward.scores
     possible = numpy.isfinite(emissions)
     numpy.subtract(scores, emissions, out=scores, where=possible)
-    scores -= scores.max(axis=1, keepdims=True)
-    probabilities = numpy.exp(scores)
-    return probabilities / probabilities.sum(axis=1, keepdims=True)
+    return softmax(scores)
 
 
 def _count_pairs(
@@ -146,13 +153,19 @@ def _count_pairs(
     counts = weights * ((before / totals[:, None]).T @ after)
     for token in right[lost]:
         scores = forward.scores[token - 1][:, None] + transitions
-        counts += _softmax(scores + backward.scores[token])
+        scores = scores + backward.scores[token]
+        counts += softmax(scores.reshape(1, -1)).reshape(scores.shape)
     return counts
 
 
-def _softmax(scores: NDArray) -> NDArray:
-    found = numpy.exp(scores - scores.max())
-    return found / found.sum()
+def softmax(scores: NDArray) -> NDArray:
+    """The probabilities of the tags of tokens that do not depend on each other.
+
+    scores (NDArray): *Shape:* (n_tokens, n_labels)
+    RETURNS (NDArray): *Shape:* (n_tokens, n_labels)
+    """
+    found = numpy.exp(scores - scores.max(axis=1, keepdims=True))
+    return found / found.sum(axis=1, keepdims=True)
 
 
 def _log_partition(

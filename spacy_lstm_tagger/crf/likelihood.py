@@ -77,11 +77,7 @@ def _gradient(
     gradient = Gradient(
         float((free.log_partition - clamped.log_partition).sum()),
         free.marginals - clamped.marginals,
-        Chain(
-            free.start - clamped.start,
-            free.transitions - clamped.transitions,
-            free.end - clamped.end,
-        ),
+        free.less(clamped),
     )
     n_labels = emissions.shape[1]
     if label_smoothing == 0.0 or n_labels == 1:
@@ -125,18 +121,15 @@ def _add(
     """Add a weighted sum of scores to the loss. Its gradient are the weights."""
     tokens, others = counts
     possible = numpy.where(numpy.isfinite(emissions), emissions, 0.0)
+    scores = others.map(numpy.multiply, chain)
     added = (
         (tokens * possible).sum()
-        + (others.start * chain.start).sum()
-        + (others.transitions * chain.transitions).sum()
-        + (others.end * chain.end).sum()
+        + scores.start.sum()
+        + scores.transitions.sum()
+        + scores.end.sum()
     )
     return Gradient(
         gradient.loss + weight * float(added),
         gradient.emissions + weight * tokens,
-        Chain(
-            gradient.chain.start + weight * others.start,
-            gradient.chain.transitions + weight * others.transitions,
-            gradient.chain.end + weight * others.end,
-        ),
+        gradient.chain.map(lambda present, more: present + weight * more, others),
     )
