@@ -4,7 +4,7 @@ import copy
 import itertools
 import pickle
 from pathlib import Path
-from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence
+from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Sequence
 
 import numpy
 import pytest
@@ -187,3 +187,27 @@ def model_copy_round_trip(nlp: Language, path: Path) -> Language:
     get_tagger(copied).cfg = copy.deepcopy(get_tagger(nlp).cfg)
     get_tagger(copied).model = get_tagger(nlp).model.copy()
     return copied
+
+
+def component_disk_round_trip(nlp: Language, path: Path) -> Language:
+    loaded = load_model_from_config(nlp.config)
+    get_tagger(nlp).to_disk(path / "component")
+    get_tagger(loaded).from_disk(path / "component")
+    return loaded
+
+
+def component_bytes_round_trip(nlp: Language, path: Path) -> Language:
+    loaded = load_model_from_config(nlp.config)
+    get_tagger(loaded).from_bytes(get_tagger(nlp).to_bytes())
+    return loaded
+
+
+ROUND_TRIPS: List[Callable[[Language, Path], Language]] = [
+    disk_round_trip,
+    bytes_round_trip,
+    pickle_round_trip,
+    deepcopy_round_trip,
+    model_copy_round_trip,
+    component_disk_round_trip,
+    component_bytes_round_trip,
+]

@@ -2,7 +2,7 @@
 
 import itertools
 from pathlib import Path
-from typing import Any, Callable, Dict, List, NamedTuple, Optional
+from typing import Any, Dict, List, NamedTuple, Optional
 
 import numpy
 import pytest
@@ -11,30 +11,25 @@ from numpy.typing import NDArray
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
-from spacy.util import load_model_from_config
 from taggers import (
     CRF,
     FEW_TAGS,
     LABELS,
     PARAMETERS,
+    ROUND_TRIPS,
     SENTENCE_STARTS,
     SENTENCE_WORDS,
     SENTENCES,
     SOFTMAX,
     AllSequences,
-    bytes_round_trip,
     chain_node,
     configure,
-    deepcopy_round_trip,
-    disk_round_trip,
     enumerate_document,
     few_tags,
     get_tagger,
     initialize,
-    model_copy_round_trip,
     names,
     output_node,
-    pickle_round_trip,
     random_scores,
     randomize,
     words_in,
@@ -750,30 +745,6 @@ def test_rehearsal_of_documents_of_nothing_changes_no_weight() -> None:
 
 
 # Saving and copying.
-
-
-def component_disk_round_trip(nlp: Language, path: Path) -> Language:
-    loaded = load_model_from_config(nlp.config)
-    get_tagger(nlp).to_disk(path / "component")
-    get_tagger(loaded).from_disk(path / "component")
-    return loaded
-
-
-def component_bytes_round_trip(nlp: Language, path: Path) -> Language:
-    loaded = load_model_from_config(nlp.config)
-    get_tagger(loaded).from_bytes(get_tagger(nlp).to_bytes())
-    return loaded
-
-
-ROUND_TRIPS: List[Callable[[Language, Path], Language]] = [
-    disk_round_trip,
-    bytes_round_trip,
-    pickle_round_trip,
-    deepcopy_round_trip,
-    component_disk_round_trip,
-    component_bytes_round_trip,
-    model_copy_round_trip,
-]
 
 
 @pytest.mark.parametrize("round_trip", ROUND_TRIPS)

@@ -20,6 +20,7 @@ from spacy.pipeline import Tagger
 from spacy.pipeline.tagger import tagger_score
 from spacy.tokens import Doc
 from spacy.training import Example
+from taggers import get_tagger
 from thinc.api import Adam, Model, get_current_ops
 from util import (
     SMALL,
@@ -39,12 +40,6 @@ from spacy_lstm_tagger.lstm_tagger import LSTMTagger
 TESTS = Path(__file__).parent
 WORDS, TAGS = TRAIN_DATA[0]
 Data = Sequence[Tuple[List[str], Optional[List[str]]]]
-
-
-def get_tagger(nlp: Language, name: str = "lstm_tagger") -> LSTMTagger:
-    component = nlp.get_pipe(name)
-    assert isinstance(component, LSTMTagger)
-    return component
 
 
 def blank(**settings: Any) -> Language:

@@ -17,6 +17,12 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import load as load_safetensors
 from spacy.language import Language
+from taggers import (
+    ROUND_TRIPS,
+    disk_round_trip,
+    get_tagger,
+    model_copy_round_trip,
+)
 from thinc.api import Adam, Model
 from util import (
     SMALL,
@@ -34,8 +40,6 @@ from util import (
     torch_weights,
 )
 
-from spacy_lstm_tagger.lstm_tagger import LSTMTagger
-
 ALL_TAGS = [tags for _, tags in TRAIN_DATA]
 
 
@@ -45,66 +49,12 @@ def blank(config: Dict[str, Any] = SMALL, name: str = "lstm_tagger") -> Language
     return nlp
 
 
-def get_tagger(nlp: Language, name: str = "lstm_tagger") -> LSTMTagger:
-    component = nlp.get_pipe(name)
-    assert isinstance(component, LSTMTagger)
-    return component
-
-
 def scores_of(nlp: Language) -> NDArray:
     docs = [make_doc(nlp, words) for words, _ in TRAIN_DATA]
     return numpy.concatenate(get_tagger(nlp).model.predict(docs))
 
 
 # Round trips.
-
-
-def disk_round_trip(nlp: Language, path: Path) -> Language:
-    nlp.to_disk(path / "saved")
-    return spacy.load(path / "saved")
-
-
-def bytes_round_trip(nlp: Language, path: Path) -> Language:
-    return blank().from_bytes(nlp.to_bytes())
-
-
-def pickle_round_trip(nlp: Language, path: Path) -> Language:
-    return pickle.loads(pickle.dumps(nlp))
-
-
-def deepcopy_round_trip(nlp: Language, path: Path) -> Language:
-    return copy.deepcopy(nlp)
-
-
-def model_copy_round_trip(nlp: Language, path: Path) -> Language:
-    copied = blank()
-    get_tagger(copied).cfg = copy.deepcopy(get_tagger(nlp).cfg)
-    get_tagger(copied).model = get_tagger(nlp).model.copy()
-    return copied
-
-
-def component_disk_round_trip(nlp: Language, path: Path) -> Language:
-    loaded = blank()
-    get_tagger(nlp).to_disk(path / "component")
-    get_tagger(loaded).from_disk(path / "component")
-    return loaded
-
-
-def component_bytes_round_trip(nlp: Language, path: Path) -> Language:
-    loaded = blank()
-    get_tagger(loaded).from_bytes(get_tagger(nlp).to_bytes())
-    return loaded
-
-
-ROUND_TRIPS: List[Callable[[Language, Path], Language]] = [
-    disk_round_trip,
-    bytes_round_trip,
-    pickle_round_trip,
-    deepcopy_round_trip,
-    model_copy_round_trip,
-    component_disk_round_trip,
-    component_bytes_round_trip,
-]
 
 
 @pytest.mark.parametrize("round_trip", ROUND_TRIPS)
