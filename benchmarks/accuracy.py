@@ -146,14 +146,15 @@ def make_contestants(
             CONFIGS / "default.cfg",
             SENTENCE,
             True,
-            (
-                "--training.max_steps",
-                str(max_steps),
-                "--training.optimizer.learn_rate.total_steps",
-                str(max_steps),
-            ),
+            override_steps(max_steps),
         ),
     ]
+
+
+def override_steps(max_steps: int) -> Tuple[str, ...]:
+    """The overrides that make one of our configs train for so many steps."""
+    learn_rate = "--training.optimizer.learn_rate.total_steps"
+    return ("--training.max_steps", str(max_steps), learn_rate, str(max_steps))
 
 
 def output_path(contestant: Contestant, work_dir: Path) -> Path:

@@ -22,7 +22,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Dict, List, Sequence, Set, Tuple
 
-import numpy
 import spacy
 import srsly
 import typer
@@ -36,15 +35,16 @@ from accuracy import (
     find_hits,
     known_words,
     output_path,
+    override_steps,
     percent,
     print_table,
     train,
+    with_tokens,
 )
 from spacy.language import Language
-from spacy.tokens import Doc
 from spacy.training import Corpus, Example
 
-from spacy_lstm_tagger.calibration import Calibration, fit_temperature, measure
+from spacy_lstm_tagger.calibration import fit_temperature, measure
 from spacy_lstm_tagger.constraints import TagDictionary, collect_dictionary
 from spacy_lstm_tagger.lstm_tagger import LSTMTagger
 
@@ -56,7 +56,6 @@ MIN_COUNT = 10
 CONFIG = {"softmax": "default.cfg", "crf": "crf.cfg"}
 # Names of variants: the model, and how it is decoded.
 VARIANTS = (("softmax", None), ("crf", "viterbi"), ("crf", "posterior"))
-N_BINS = 10
 
 
 def main(
@@ -99,14 +98,8 @@ def main(
 
 
 def make_contestant(model: str, seed: int, max_steps: int) -> Contestant:
-    overrides = (
-        "--training.max_steps",
-        str(max_steps),
-        "--training.optimizer.learn_rate.total_steps",
-        str(max_steps),
-    )
-    config = CONFIGS / CONFIG[model]
-    return Contestant(f"{model}-{seed}", config, SENTENCE, True, overrides)
+    config, steps = CONFIGS / CONFIG[model], override_steps(max_steps)
+    return Contestant(f"{model}-{seed}", config, SENTENCE, True, steps)
 
 
 def load(work_dir: Path, model: str, seed: int, decoding: object) -> Language:
@@ -132,26 +125,16 @@ def make_dictionaries(work_dir: Path, lang: str) -> Dict[int, TagDictionary]:
     }
 
 
-def retokenized(nlp: Language, examples: Sequence[Example]) -> List[Example]:
-    """The examples with documents of another pipeline's vocabulary."""
-    return [
-        Example(
-            Doc(
-                nlp.vocab,
-                words=[token.text for token in example.x],
-                spaces=[bool(token.whitespace_) for token in example.x],
-            ),
-            example.y,
-        )
-        for example in examples
-    ]
+def untagged(nlp: Language, examples: Sequence[Example]) -> List[Example]:
+    """The examples with documents that the pipeline has not tagged yet."""
+    return [with_tokens(nlp, example) for example in examples]
 
 
 def score(
     nlp: Language, examples: Sequence[Example], known: Set[str]
 ) -> Tuple[float, float]:
     """Accuracy in per cent, of all words and of unknown ones."""
-    hits = list(find_hits(nlp, retokenized(nlp, examples), known))
+    hits = list(find_hits(nlp, untagged(nlp, examples), known))
     unknown = (hit for hit, is_known in hits if not is_known)
     return percent(hit for hit, _ in hits), percent(unknown)
 
@@ -210,9 +193,7 @@ def measure_speeds(
 ) -> Dict[int, float]:
     """How many words a second each tags, as a share of what the first one does: the
     median of interleaved repeats."""
-    docs = {
-        i: [e.x for e in retokenized(nlp, examples)] for i, nlp in pipelines.items()
-    }
+    docs = {i: [e.x for e in untagged(nlp, examples)] for i, nlp in pipelines.items()}
     seconds: Dict[int, List[float]] = {i: [] for i in pipelines}
     for _ in range(N_REPEATS):
         for i, nlp in pipelines.items():
@@ -253,14 +234,11 @@ def compare_calibration(
     """The calibration error before and after a temperature is fitted on half of the
     data, of the other half; and the reliability table of the latter."""
     errors: List[Dict] = []
-    reliability: List[Dict] = [
-        {"probability": f"{i / N_BINS:.1f} to {(i + 1) / N_BINS:.1f}"}
-        for i in range(N_BINS)
-    ]
+    reliability: List[Dict] = []
     for model in CONFIG:
         nlp = load(work_dir, model, 0, None)
         tagger = get_tagger(nlp)
-        both = retokenized(nlp, examples)
+        both = untagged(nlp, examples)
         fitted_on, held_out = both[::2], both[1::2]
         before = measure(tagger, held_out, batch_size=256)
         tagger.temperature = fit_temperature(tagger, fitted_on, batch_size=256)
@@ -275,29 +253,17 @@ def compare_calibration(
                 "loss after": f"{after.loss:.4f}",
             }
         )
-        for row, found in zip(reliability, group(after)):
-            row.update({f"{model} {key}": value for key, value in found.items()})
-    return {"calibration": errors, "reliability": reliability}
-
-
-def group(calibration: Calibration) -> List[Dict[str, object]]:
-    bins = numpy.minimum((calibration.confidence * N_BINS).astype(int), N_BINS - 1)
-    rows: List[Dict[str, object]] = []
-    for i in range(N_BINS):
-        chosen = bins == i
-        n_tokens = int(chosen.sum())
-        rows.append(
+        reliability += [
             {
-                "tokens": n_tokens,
-                "mean probability": 100 * float(calibration.confidence[chosen].mean())
-                if n_tokens
-                else "",
-                "right": 100 * float(calibration.is_correct[chosen].mean())
-                if n_tokens
-                else "",
+                "model": model,
+                "probability": found.name,
+                "tokens": found.n_tokens,
+                "mean probability": 100 * found.confidence,
+                "right": 100 * found.accuracy,
             }
-        )
-    return rows
+            for found in after.groups()
+        ]
+    return {"calibration": errors, "reliability": reliability}
 
 
 if __name__ == "__main__":

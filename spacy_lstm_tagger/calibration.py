@@ -2,7 +2,7 @@
 2017)."""
 
 import math
-from typing import NamedTuple, Sequence
+from typing import List, NamedTuple, Sequence
 
 import numpy
 from numpy.typing import NDArray
@@ -17,6 +17,26 @@ GOLDEN = (math.sqrt(5) - 1) / 2
 N_BINS = 10
 # float32 has no smaller numbers than this, with all of its digits.
 TINY = float(numpy.finfo("float32").tiny)
+
+
+def bin_name(i: int) -> str:
+    """The confidence of a group of tokens, for people."""
+    return f"{i / N_BINS:.1f} to {(i + 1) / N_BINS:.1f}"
+
+
+class Reliability(NamedTuple):
+    """Tokens of similar confidence.
+
+    name (str): What their confidence is.
+    n_tokens (int): Number of them.
+    confidence (float): The mean of their confidences.
+    accuracy (float): The share of those whose tag is right.
+    """
+
+    name: str
+    n_tokens: int
+    confidence: float
+    accuracy: float
 
 
 class Calibration(NamedTuple):
@@ -38,9 +58,25 @@ class Calibration(NamedTuple):
     def error(self) -> float:
         """The expected calibration error (Naeini et al., 2015): the mean distance of
         accuracy and confidence, of tokens in ten groups of similar confidence."""
+        differences = [
+            group.n_tokens * abs(group.confidence - group.accuracy)
+            for group in self.groups()
+        ]
+        return sum(differences) / len(self.confidence)
+
+    def groups(self) -> List[Reliability]:
+        """Tokens of similar confidence, from the least to the greatest. Groups without
+        tokens are left out."""
         bins = numpy.minimum((self.confidence * N_BINS).astype(int), N_BINS - 1)
-        differences = numpy.bincount(bins, self.confidence - self.is_correct)
-        return float(numpy.abs(differences).sum() / len(bins))
+        return [
+            Reliability(
+                bin_name(i),
+                int((bins == i).sum()),
+                float(self.confidence[bins == i].mean()),
+                float(self.is_correct[bins == i].mean()),
+            )
+            for i in numpy.unique(bins).tolist()
+        ]
 
 
 def measure(

@@ -24,6 +24,14 @@ TRAIN_HELP = (
     "Location of the training data in .spacy format, for accuracy on unknown words"
 )
 
+# Options that several commands have.
+Model = Annotated[str, Arg(help="Model name or path")]
+CodePath = Annotated[Optional[Path], Opt("--code", "-c", help=CODE_HELP)]
+GpuId = Annotated[int, Opt("--gpu-id", "-g", help="GPU ID or -1 for CPU")]
+GoldPreproc = Annotated[
+    bool, Opt("--gold-preproc", "-G", help="Use gold preprocessing")
+]
+
 lstm_tagger_cli = typer.Typer(name="lstm-tagger", help=HELP, no_args_is_help=True)
 app.add_typer(lstm_tagger_cli)
 
@@ -60,7 +68,7 @@ def debug_lstm_tagger_cli(
 
 @lstm_tagger_cli.command("report")
 def report_cli(
-    model: Annotated[str, Arg(help="Model name or path")],
+    model: Model,
     data_path: Annotated[
         Path,
         Arg(help="Location of binary evaluation data in .spacy format", exists=True),
@@ -71,11 +79,9 @@ def report_cli(
     train_path: Annotated[
         Optional[Path], Opt("--train", "-t", help=TRAIN_HELP, exists=True)
     ] = None,
-    code_path: Annotated[Optional[Path], Opt("--code", "-c", help=CODE_HELP)] = None,
-    use_gpu: Annotated[int, Opt("--gpu-id", "-g", help="GPU ID or -1 for CPU")] = -1,
-    gold_preproc: Annotated[
-        bool, Opt("--gold-preproc", "-G", help="Use gold preprocessing")
-    ] = False,
+    code_path: CodePath = None,
+    use_gpu: GpuId = -1,
+    gold_preproc: GoldPreproc = False,
 ) -> None:
     """
     Write a report on the tags of a trained pipeline: one HTML file with its
@@ -99,7 +105,7 @@ def report_cli(
 
 @lstm_tagger_cli.command("tag")
 def tag_cli(
-    model: Annotated[str, Arg(help="Model name or path")],
+    model: Model,
     texts: Annotated[List[str], Arg(help="Texts to tag")],
 ) -> None:
     """
@@ -112,17 +118,15 @@ def tag_cli(
 
 @lstm_tagger_cli.command("calibrate")
 def calibrate_cli(
-    model: Annotated[str, Arg(help="Model name or path")],
+    model: Model,
     data_path: Annotated[
         Path,
         Arg(help="Location of binary development data in .spacy format", exists=True),
     ],
     output: Annotated[Path, Arg(help="Directory to save to", file_okay=False)],
-    code_path: Annotated[Optional[Path], Opt("--code", "-c", help=CODE_HELP)] = None,
-    use_gpu: Annotated[int, Opt("--gpu-id", "-g", help="GPU ID or -1 for CPU")] = -1,
-    gold_preproc: Annotated[
-        bool, Opt("--gold-preproc", "-G", help="Use gold preprocessing")
-    ] = False,
+    code_path: CodePath = None,
+    use_gpu: GpuId = -1,
+    gold_preproc: GoldPreproc = False,
 ) -> None:
     """
     Fit the temperature of a trained pipeline's tagger, so that its probabilities

@@ -4,10 +4,10 @@ import math
 from dataclasses import dataclass
 from typing import Iterable, List, NamedTuple, Sequence
 
+from ..calibration import N_BINS, bin_name
 from .accuracy import Accuracy
 from .tokens import TaggedToken
 
-N_BINS = 10
 REVIEWED = (0.01, 0.02, 0.05, 0.1, 0.2)
 
 
@@ -50,10 +50,7 @@ def with_confidence(tokens: Iterable[TaggedToken]) -> List[TaggedToken]:
 
 def by_confidence(tokens: Iterable[TaggedToken]) -> List[ConfidenceBin]:
     """Group tokens by their confidence. Groups without tokens are left out."""
-    bins = [
-        ConfidenceBin(f"{i / N_BINS:.1f} to {(i + 1) / N_BINS:.1f}")
-        for i in range(N_BINS)
-    ]
+    bins = [ConfidenceBin(bin_name(i)) for i in range(N_BINS)]
     for token in tokens:
         bins[min(int(token.confidence * N_BINS), N_BINS - 1)].add(token)
     return [group for group in bins if group.n_tokens]
