@@ -1,81 +1,105 @@
-"""Documents as integer arrays: the unique word forms of a batch, their words
-and characters, and which token has which form."""
+"""Documents as integer arrays: which token has which word form, and the words and
+characters of forms."""
 
 from dataclasses import dataclass
-from typing import List, Sequence
+from typing import Any, List, Sequence, cast
 
 import numpy
 from numpy.typing import NDArray
-from spacy.attrs import IS_SPACE, LOWER, ORTH
+from spacy.attrs import IS_SPACE, ORTH
+from spacy.lexeme import Lexeme
 from spacy.tokens import Doc
+from spacy.vocab import Vocab
 
 from .vocabulary import PADDING, WORD_END, WORD_START, Vocabulary
 
 
 @dataclass(frozen=True)
-class Forms:
-    """What an encoder reads of a batch of documents.
+class Tokens:
+    """What an encoder reads of a batch of documents: all tokens but whitespace.
 
-    A form is a distinct token text; whatever depends on the text alone is done
-    once per form. Whitespace tokens have no form: an encoder does not read them.
+    orths (NDArray[numpy.uint64]): Hashes of the forms of these tokens, document after
+        document. *Shape:* (n_read,)
+    vector_keys (NDArray[numpy.uint64]): Their keys into the table of static vectors.
+        *Shape:* (n_read,)
+    is_read (NDArray[numpy.bool_]): Which of all tokens these are. *Shape:* (n_tokens,)
+    doc_lengths (NDArray[numpy.int64]): How many of them each document has.
+        *Shape:* (n_docs,)
+    """
+
+    orths: NDArray[numpy.uint64]
+    vector_keys: NDArray[numpy.uint64]
+    is_read: NDArray[numpy.bool_]
+    doc_lengths: NDArray[numpy.int64]
+
+
+@dataclass(frozen=True)
+class Forms:
+    """Word forms. A form is a distinct token text; whatever depends on the text alone
+    is done once per form.
 
     word_rows (NDArray[numpy.int64]): Rows of the word table. *Shape:* (n_forms,)
     characters (NDArray[numpy.int64]): Rows of the character table, padded at the
         end. *Shape:* (n_forms, max_length)
     character_lengths (NDArray[numpy.int64]): *Shape:* (n_forms,)
-    vector_keys (NDArray[numpy.uint64]): Keys into the table of static vectors.
-        *Shape:* (n_forms,)
-    token_forms (NDArray[numpy.int64]): The form of each token that is not
-        whitespace, document after document. *Shape:* (n_read,)
-    is_read (NDArray[numpy.bool_]): Which of all tokens are not whitespace.
-        *Shape:* (n_tokens,)
-    doc_lengths (NDArray[numpy.int64]): How many tokens of each document are not
-        whitespace. *Shape:* (n_docs,)
     """
 
     word_rows: NDArray[numpy.int64]
     characters: NDArray[numpy.int64]
     character_lengths: NDArray[numpy.int64]
-    vector_keys: NDArray[numpy.uint64]
-    token_forms: NDArray[numpy.int64]
-    is_read: NDArray[numpy.bool_]
-    doc_lengths: NDArray[numpy.int64]
 
 
-def extract_forms(
-    docs: Sequence[Doc], vocabulary: Vocabulary, *, max_characters: int
+def read_tokens(docs: Sequence[Doc]) -> Tokens:
+    """Turn documents, at least one, into arrays."""
+    vector_attr = getattr(docs[0].vocab.vectors, "attr", ORTH)
+    columns = [ORTH, IS_SPACE]
+    if vector_attr != ORTH:
+        columns.append(vector_attr)
+    attributes = numpy.concatenate([doc.to_array(columns) for doc in docs])
+    is_read = attributes[:, 1] == 0
+    read = attributes[is_read]
+    doc_of_token = numpy.repeat(numpy.arange(len(docs)), [len(doc) for doc in docs])
+    return Tokens(
+        orths=read[:, 0],
+        vector_keys=read[:, columns.index(vector_attr)],
+        is_read=is_read,
+        doc_lengths=numpy.bincount(doc_of_token[is_read], minlength=len(docs)),
+    )
+
+
+def spell_forms(
+    orths: NDArray[numpy.uint64],
+    vocabs: Sequence[Vocab],
+    vocabulary: Vocabulary,
+    *,
+    max_characters: int,
 ) -> Forms:
-    """Turn documents into arrays.
+    """Look up the word and the characters of each form.
 
-    docs (Sequence[Doc]): The documents.
-    vocabulary (Vocabulary): The words and characters to look up.
+    orths (NDArray[numpy.uint64]): Hashes of the forms. *Shape:* (n_forms,)
+    vocabs (Sequence[Vocab]): The vocabs of the documents that have them.
+    vocabulary (Vocabulary): The words and characters that an encoder knows.
     max_characters (int): How many characters of a form are read: of longer ones,
         the first and the last half of that.
     """
-    vector_attr = getattr(docs[0].vocab.vectors, "attr", ORTH)
-    columns = [ORTH, LOWER, IS_SPACE, vector_attr]
-    attributes = numpy.concatenate([doc.to_array(columns) for doc in docs])
-    is_read = attributes[:, 2] == 0
-    doc_of_token = numpy.repeat(numpy.arange(len(docs)), [len(doc) for doc in docs])
-    doc_of_token = doc_of_token[is_read]
-    read = attributes[is_read]
-    orths, first, token_forms = numpy.unique(
-        read[:, 0], return_index=True, return_inverse=True
-    )
-    texts = [
-        _shorten(docs[doc].vocab.strings[int(orth)], max_characters)
-        for orth, doc in zip(orths, doc_of_token[first])
-    ]
+    lexemes = [_find_lexeme(int(orth), vocabs) for orth in orths]
+    texts = [_shorten(lexeme.orth_, max_characters) for lexeme in lexemes]
     lengths = numpy.asarray([len(text) + 2 for text in texts], dtype="int64")
+    lower = numpy.asarray([lexeme.lower for lexeme in lexemes], dtype="uint64")
     return Forms(
-        word_rows=vocabulary.word_rows(read[first, 1]),
+        word_rows=vocabulary.word_rows(lower),
         characters=_pad_characters(texts, lengths, vocabulary),
         character_lengths=lengths,
-        vector_keys=read[first, 3],
-        token_forms=token_forms.reshape(-1),
-        is_read=is_read,
-        doc_lengths=numpy.bincount(doc_of_token, minlength=len(docs)),
     )
+
+
+def find_vocabs(docs: Sequence[Doc]) -> List[Vocab]:
+    """The vocabs of documents, which nearly always have the same one."""
+    return list({id(doc.vocab): doc.vocab for doc in docs}.values())
+
+
+def _find_lexeme(orth: int, vocabs: Sequence[Vocab]) -> Lexeme:
+    return next(vocab[orth] for vocab in vocabs if cast(Any, orth) in vocab.strings)
 
 
 def _shorten(text: str, max_characters: int) -> str:

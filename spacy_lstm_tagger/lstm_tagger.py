@@ -1,6 +1,7 @@
 """The pipeline component `lstm_tagger`."""
 
 import contextlib
+import itertools
 from pathlib import Path
 from typing import (
     Any,
@@ -65,20 +66,21 @@ default_model_config = """
 
 [model.tok2vec]
 @architectures = "spacy_lstm_tagger.WordCharBiLSTM.v1"
-width = 400
-depth = 2
-word_width = 100
+width = 256
+depth = 1
+word_width = 150
 character_width = 50
-character_lstm_width = 200
+character_lstm_width = 300
 word_dropout = 0.25
 input_dropout = 1.0
-layer_dropout = 1.0
+layer_dropout = 0.5
 min_word_count = 1
 min_character_count = 3
 max_characters = 24
 window = 256
 window_overlap = 32
 include_static_vectors = false
+precision = "float32"
 """
 DEFAULT_LSTM_TAGGER_MODEL = Config().from_str(default_model_config)["model"]
 
@@ -155,11 +157,18 @@ def make_lstm_tagger(
     )
 
 
+# Documents are tagged as many tokens at a time (or one document), so that memory does
+# not grow with the batch size of the pipeline.
+MAX_TOKENS = 32768
+
+
 class Predictions(List[NDArray]):
     """The positions of tags in `labels`, for each document, and the probabilities that
-    custom attributes are made of."""
+    custom attributes are made of, where there are any."""
 
-    probabilities: Optional[List[NDArray]] = None
+    def __init__(self) -> None:
+        super().__init__()
+        self.probabilities: List[NDArray] = []
 
 
 # When this module is imported, since a component that is unpickled is not created.
@@ -219,16 +228,14 @@ class LSTMTagger(Tagger):
         RETURNS (Predictions): For each document the positions of its tags in
             `labels`. *Shape:* (n_tokens,)
         """
-        docs = list(docs)
-        if not docs:
-            return Predictions()
-        lattice, posterior = self._predict_lattice(docs)
-        if not (posterior or self.confidence_attribute or self.alternatives_attribute):
-            return Predictions(_split(best_tags(lattice), docs))
-        probabilities = token_probabilities(lattice)
-        tags = probabilities.argmax(axis=1) if posterior else best_tags(lattice)
-        predictions = Predictions(_split(tags, docs))
-        predictions.probabilities = _split(probabilities, docs)
+        predictions = Predictions()
+        for part in _parts(docs):
+            lattice, posterior = self._predict_lattice(part)
+            if posterior or self.confidence_attribute or self.alternatives_attribute:
+                probabilities = token_probabilities(lattice)
+                predictions.probabilities.extend(_split(probabilities, part))
+            tags = probabilities.argmax(axis=1) if posterior else best_tags(lattice)
+            predictions.extend(_split(tags, part))
         return predictions
 
     def predict_proba(self, docs: Iterable[Doc]) -> List[NDArray]:
@@ -240,11 +247,11 @@ class LSTMTagger(Tagger):
         RETURNS (List[NDArray]): For each document, of float32, the columns in the
             order of `labels`. *Shape:* (n_tokens, n_labels)
         """
-        docs = list(docs)
-        if not docs:
-            return []
-        lattice, _ = self._predict_lattice(docs)
-        return _split(token_probabilities(lattice).astype("float32"), docs)
+        found = []
+        for part in _parts(docs):
+            lattice, _ = self._predict_lattice(part)
+            found += _split(token_probabilities(lattice).astype("float32"), part)
+        return found
 
     def k_best(
         self, docs: Iterable[Doc], k: int
@@ -322,8 +329,8 @@ class LSTMTagger(Tagger):
         hashes = numpy.asarray(
             [strings.add(tag) for tag in self.labels], dtype="uint64"
         )
-        probabilities = getattr(batch_tag_ids, "probabilities", None)
-        if probabilities is not None:
+        probabilities = getattr(batch_tag_ids, "probabilities", [])
+        if probabilities:
             self._register_attributes()
             self._set_attributes(docs, batch_tag_ids, probabilities)
         for doc, tag_ids in zip(docs, batch_tag_ids):
@@ -609,6 +616,15 @@ class LSTMTagger(Tagger):
                 f"Restore the directory from a backup or train the pipeline again, and "
                 f"check that its config.cfg is the one that it was trained with."
             ) from error
+
+
+def _parts(docs: Iterable[Doc]) -> Iterator[List[Doc]]:
+    """Split documents into parts that are tagged one after the other."""
+    docs = list(docs)
+    n_before = itertools.accumulate((len(doc) for doc in docs), initial=0)
+    pairs = zip(docs, n_before)
+    for _, part in itertools.groupby(pairs, key=lambda pair: pair[1] // MAX_TOKENS):
+        yield [doc for doc, _ in part]
 
 
 def _split(values: NDArray, docs: Sequence[Doc]) -> List[NDArray]:

@@ -90,10 +90,12 @@ class WordCharEncoder(nn.Module):
             width=character_lstm_width,
         )
         input_width = word_width + character_lstm_width
+        self.vectors_projection: Optional[nn.Linear] = None
         if vectors_width:
             self.vectors_projection = nn.Linear(vectors_width, word_width, bias=False)
             input_width += word_width
         self.bilstm = BiLSTM(input_width=input_width, width=width, depth=depth)
+        self.hidden = nn.Linear(width, width)
         self.layer_norm = nn.LayerNorm(width)
         # With the usual gain of 1 a few updates make the softmax certain, and what is
         # learned is single words: a small gain leaves time to learn from context.
@@ -114,6 +116,7 @@ class WordCharEncoder(nn.Module):
         sources: Tensor,
         *,
         dropout: float,
+        mixed_precision: bool = False,
     ) -> Tensor:
         """
         forms (FormTensors): The word forms of the batch.
@@ -122,6 +125,7 @@ class WordCharEncoder(nn.Module):
             kept of all windows, or their number for whitespace.
             *Shape:* (n_tokens,)
         dropout (float): The dropout rate, 0 for none at all.
+        mixed_precision (bool): Whether to multiply in bfloat16 whatever may be.
         RETURNS (Tensor): *Shape:* (n_tokens, width)
         RAISES (ValueError): If nothing would be left after dropout.
         """
@@ -131,12 +135,22 @@ class WordCharEncoder(nn.Module):
                 f"A dropout of {dropout} times {scale}, the greater of 'input_dropout' "
                 f"and 'layer_dropout', is not less than 1: nothing would be left."
             )
-        fixed = self._form_vectors(forms)
-        kept = [
-            self._read_windows(forms.word_rows, fixed, batch, dropout)
-            for batch in windows
+        device = self.whitespace.device.type
+        # bfloat16 has the range of float32: gradients need not be scaled.
+        with torch.autocast(device, torch.bfloat16, enabled=mixed_precision):
+            fixed = self._form_vectors(forms)
+            kept = [
+                self._read_windows(forms.word_rows, fixed, batch, dropout)
+                for batch in windows
+            ]
+        return torch.cat((*(part.float() for part in kept), self.whitespace[None]))[
+            sources
         ]
-        return torch.cat((*kept, self.whitespace[None]))[sources]
+
+    def finish(self, states: Tensor) -> Tensor:
+        """Token vectors from the states of the BiLSTM: a feed-forward layer beside
+        them, and layer normalization. *Shape:* (..., width)"""
+        return self.layer_norm(states + functional.elu(self.hidden(states)))
 
     def train(self, mode: bool = True) -> "WordCharEncoder":
         """Do nothing. thinc's shim switches the mode of the module while other threads
@@ -146,7 +160,7 @@ class WordCharEncoder(nn.Module):
     def _form_vectors(self, forms: FormTensors) -> Tensor:
         """The part of the input that depends on the form alone, always."""
         vectors = self.character_lstm(forms.characters, forms.character_lengths)
-        if forms.static_vectors is None:
+        if self.vectors_projection is None:
             return vectors
         projected = self.vectors_projection(forms.static_vectors)
         return torch.cat((vectors, projected), dim=1)
@@ -166,4 +180,4 @@ class WordCharEncoder(nn.Module):
         outputs = self.bilstm(
             inputs, batch.lengths, dropout=dropout * self.layer_dropout
         )
-        return self.layer_norm(outputs.flatten(0, 1)[batch.kept])
+        return self.finish(outputs.flatten(0, 1)[batch.kept])

@@ -1,0 +1,137 @@
+"""Tagging on the CPU: from documents to token vectors with as little work as
+possible."""
+
+from typing import List, Optional, Tuple
+
+import numpy
+import torch
+from numpy.typing import NDArray
+from spacy.tokens import Doc
+from spacy.util import logger
+from spacy.vocab import Vocab
+from thinc.api import NumpyOps
+
+from .form_cache import FormCache
+from .forms import find_vocabs, read_tokens, spell_forms
+from .modules.precision import PRODUCTS, find_fastest
+from .modules.tagging_encoder import TaggingEncoder
+from .modules.word_char_encoder import WordCharEncoder
+from .tensors import form_tensors, lane_tensors
+from .vectors import find_vectors
+from .windows import cut_windows, lay_out_windows
+
+AUTO = "auto"
+CPU = torch.device("cpu")
+
+
+class PreparedEncoder:
+    """An encoder that is ready to tag, and what it has computed of the forms that it
+    has seen.
+
+    encoder (WordCharEncoder): The encoder. Once its weights change, it has to be
+        prepared again.
+    precision (str): "float32", "bfloat16", "int8" or "auto".
+    """
+
+    def __init__(self, encoder: WordCharEncoder, precision: str) -> None:
+        if precision == AUTO:
+            precision = _choose_precision(len(encoder.whitespace) // 2)
+        self.vocabulary = encoder.vocabulary
+        self.whitespace = encoder.whitespace.detach()
+        self.encoder = TaggingEncoder(encoder, PRODUCTS[precision])
+        self._cached: Optional[Tuple[Vocab, FormCache]] = None
+
+    def cache(self, vocab: Vocab) -> FormCache:
+        """What is known of the forms of a vocab. That of another one is forgotten,
+        since it may have other lower-cased forms."""
+        if self._cached is None or self._cached[0] is not vocab:
+            self._cached = vocab, FormCache(self.encoder.separator)
+        return self._cached[1]
+
+
+@torch.inference_mode()
+def read_docs(
+    prepared: PreparedEncoder,
+    docs: List[Doc],
+    *,
+    max_characters: int,
+    window: int,
+    overlap: int,
+) -> NDArray[numpy.float32]:
+    """Find the vectors of tokens.
+
+    prepared (PreparedEncoder): The encoder.
+    docs (List[Doc]): The documents, at least one.
+    max_characters (int): How many characters of a form are read.
+    window (int): The most tokens of a window.
+    overlap (int): How many tokens of context a window has on each side.
+    RETURNS (NDArray[numpy.float32]): *Shape:* (n_tokens, width)
+    """
+    encoder = prepared.encoder
+    vocabs = find_vocabs(docs)
+    cache = prepared.cache(vocabs[0])
+
+    def compute(orths: NDArray[numpy.uint64]) -> torch.Tensor:
+        forms = spell_forms(
+            orths, vocabs, prepared.vocabulary, max_characters=max_characters
+        )
+        return encoder.form_gates(form_tensors(forms, None, CPU))
+
+    tokens = read_tokens(docs)
+    vectors = torch.empty((len(tokens.is_read), len(prepared.whitespace)))
+    vectors[torch.from_numpy(~tokens.is_read)] = prepared.whitespace
+    places = numpy.flatnonzero(tokens.is_read)
+    windows = cut_windows(tokens.doc_lengths, window=window, overlap=overlap)
+    for lanes in lay_out_windows(windows):
+        orths, first, forms = numpy.unique(
+            tokens.orths[lanes.tokens], return_index=True, return_inverse=True
+        )
+        gates, rows = cache.look_up(orths, compute)
+        if encoder.has_vectors:
+            keys = tokens.vector_keys[lanes.tokens[first]]
+            gates = _with_vectors(encoder, gates, rows, vocabs[0], keys)
+            rows = numpy.arange(1, len(gates))
+        lane_places = torch.from_numpy(places[lanes.tokens])
+        parts = encoder.read(gates, torch.from_numpy(rows[forms]), lane_tensors(lanes))
+        for part, found in parts:
+            vectors[lane_places[part]] = found
+    return vectors.numpy()
+
+
+def _with_vectors(
+    encoder: TaggingEncoder,
+    gates: torch.Tensor,
+    rows: NDArray[numpy.int64],
+    vocab: Vocab,
+    keys: NDArray[numpy.uint64],
+) -> torch.Tensor:
+    """What the gates get from some forms and from their static vectors, below the same
+    first row. It is not kept, since a vocab may get other vectors at any time."""
+    vectors = torch.from_numpy(find_vectors(NumpyOps(), vocab, keys))
+    of_forms = gates[torch.from_numpy(rows)] + encoder.vector_gates(vectors)
+    return torch.cat((gates[:1], of_forms))
+
+
+def validate_precision(precision: str) -> None:
+    """Raise a ValueError if there is no such precision."""
+    if precision not in (*PRODUCTS, AUTO):
+        raise ValueError(
+            f"Can't tag with 'precision = \"{precision}\"': it needs to be one of "
+            f"{[*PRODUCTS, AUTO]}."
+        )
+
+
+def use_mixed_precision(precision: str, device: torch.device) -> bool:
+    """Whether a GPU multiplies in bfloat16, in training and in tagging."""
+    return device.type == "cuda" and precision in ("bfloat16", AUTO)
+
+
+def _choose_precision(width: int) -> str:
+    chosen, seconds = find_fastest(width)
+    times = ", ".join(f"{name} {1e6 * s:.0f}" for name, s in seconds.items())
+    logger.info(
+        "Tagging in %s, since a product of matrices takes in microseconds: %s.",
+        chosen,
+        times,
+    )
+    return chosen

@@ -1,0 +1,110 @@
+"""Matrix products in less than 32 bits, for tagging.
+
+What is multiplied are states of an LSTM, which are between -1 and 1, so that the scale
+of their integers is known beforehand: no product depends on the rest of the batch."""
+
+import functools
+import time
+from typing import Callable, Dict, Protocol, Tuple
+
+import torch
+from torch import Tensor
+
+# Another precision has to be as much faster than the ones before it to be chosen, lest
+# the noise of a measurement decide.
+CLEARLY_FASTER = 0.9
+# What `auto` measures: as many sequences, and repeats.
+N_SEQUENCES, N_REPEATS = 128, 20
+INT8_MAX = 127
+
+
+class Product(Protocol):
+    """The product with a weight matrix for each direction, or with a single one."""
+
+    def add_to(self, sums: Tensor, states: Tensor) -> None:
+        """Add the products to `sums`, in place.
+
+        sums (Tensor): Of float32. *Shape:* (n_directions, n, out_width)
+        states (Tensor): Of float32, from -1 to 1.
+            *Shape:* (n_directions, n, in_width)
+        """
+
+
+class Float32Product:
+    """weights (Tensor): *Shape:* (n_directions, in_width, out_width)"""
+
+    def __init__(self, weights: Tensor) -> None:
+        self.weights = weights
+
+    def add_to(self, sums: Tensor, states: Tensor) -> None:
+        """See `Product`."""
+        sums.baddbmm_(states, self.weights)
+
+
+class BFloat16Product:
+    """weights (Tensor): *Shape:* (n_directions, in_width, out_width)"""
+
+    def __init__(self, weights: Tensor) -> None:
+        self.weights = weights.bfloat16()
+
+    def add_to(self, sums: Tensor, states: Tensor) -> None:
+        """See `Product`."""
+        sums.add_(torch.bmm(states.bfloat16(), self.weights))
+
+
+class Int8Product:
+    """Integers of 8 bits, with a scale for each row of the weights as LSTMs have them,
+    a column here.
+
+    weights (Tensor): *Shape:* (n_directions, in_width, out_width)
+    """
+
+    def __init__(self, weights: Tensor) -> None:
+        largest = weights.abs().amax(dim=1, keepdim=True).clamp_min(1e-12)
+        self.weights = (weights * (INT8_MAX / largest)).round().to(torch.int8)
+        self.scale = largest / INT8_MAX**2
+
+    def add_to(self, sums: Tensor, states: Tensor) -> None:
+        """See `Product`."""
+        integers = (states * INT8_MAX).round_().to(torch.int8)
+        for direction in range(len(self.weights)):
+            # What torch's own quantization of weights and activations stands on.
+            product = torch._int_mm(integers[direction], self.weights[direction])
+            sums[direction].addcmul_(product.float(), self.scale[direction])
+
+
+PRODUCTS: Dict[str, Callable[[Tensor], Product]] = {
+    "float32": Float32Product,
+    "bfloat16": BFloat16Product,
+    "int8": Int8Product,
+}
+
+
+@functools.lru_cache(maxsize=None)
+def find_fastest(width: int) -> Tuple[str, Dict[str, float]]:
+    """Find the precision in which this CPU, with the threads it has now, multiplies
+    the states of an LSTM fastest.
+
+    width (int): Width of the states of a direction.
+    RETURNS (Tuple[str, Dict[str, float]]): Its name, and the seconds of each.
+    """
+    weights = torch.randn(2, width, 4 * width)
+    states = torch.rand(N_SEQUENCES, 2, width).transpose(0, 1)
+    sums = torch.zeros(N_SEQUENCES, 2, 4 * width).transpose(0, 1)
+    seconds = {
+        name: _measure(make(weights), sums, states) for name, make in PRODUCTS.items()
+    }
+    best = "float32"
+    for name in PRODUCTS:
+        if seconds[name] < CLEARLY_FASTER * seconds[best]:
+            best = name
+    return best, seconds
+
+
+def _measure(product: Product, sums: Tensor, states: Tensor) -> float:
+    seconds = []
+    for _ in range(N_REPEATS):
+        start = time.perf_counter()
+        product.add_to(sums, states)
+        seconds.append(time.perf_counter() - start)
+    return min(seconds)

@@ -1,0 +1,91 @@
+"""The recurrence of a bidirectional LSTM layer, for tagging.
+
+`torch.nn.LSTM` multiplies its inputs by their weights before anything else. Where the
+inputs of a layer depend on the word form alone, so do these products: they are made
+once for each form and kept. What is left is the product with the hidden state."""
+
+from typing import Optional
+
+import torch
+from torch import Tensor
+
+from .precision import Product
+
+N_DIRECTIONS = 2
+
+
+def separator(width: int) -> Tensor:
+    """What to meet between two sequences: gates that let nothing in, keep nothing and
+    let nothing out, so that both states are exactly 0 afterwards.
+
+    width (int): Width of the hidden state.
+    RETURNS (Tensor): *Shape:* (4 * width,)
+    """
+    gates = torch.full((4 * width,), -torch.inf)
+    gates[3 * width :] = 0.0
+    return gates
+
+
+class StateInputs:
+    """Inputs that can't be multiplied beforehand: states of the layer below.
+
+    vectors (Tensor): What they are for each token. *Shape:* (n_rows, in_width)
+    rows (Tensor): Which of them each direction meets at each step of each lane.
+        *Shape:* (n_steps, n_lanes, 2)
+    product (Product): The product with the weights.
+    """
+
+    def __init__(self, vectors: Tensor, rows: Tensor, product: Product) -> None:
+        self._vectors = vectors
+        self._rows = rows.flatten(1)
+        self._product = product
+        self._met = torch.empty((*rows.shape[1:], vectors.shape[1]))
+
+    def add_to(self, sums: Tensor, step: int) -> None:
+        """Add their products to what the gates get. *Shape:* (2, n_lanes, 4 * width)"""
+        met = self._met.flatten(0, 1)
+        torch.index_select(self._vectors, 0, self._rows[step], out=met)
+        self._product.add_to(sums, self._met.transpose(0, 1))
+
+
+def read_lanes(
+    gates: Tensor,
+    rows: Tensor,
+    recurrent: Product,
+    inputs: Optional[StateInputs] = None,
+) -> Tensor:
+    """Read sequences in both directions, side by side in lanes and in each lane one
+    after the other.
+
+    gates (Tensor): What is known beforehand of what the gates get: the bias and, in the
+        first layer, the products of the inputs and their weights. In the order input
+        gate, forget gate, output gate, cell. *Shape:* (n_rows, 4 * width)
+    rows (Tensor): Which of them each direction meets at each step of each lane; a
+        `separator` between sequences. *Shape:* (n_steps, n_lanes, 2)
+    recurrent (Product): The product with the recurrent weights.
+    inputs (Optional[StateInputs]): The inputs of other layers.
+    RETURNS (Tensor): The hidden states. *Shape:* (n_steps, n_lanes, 2, width)
+    """
+    n_steps, n_lanes, _ = rows.shape
+    width = gates.shape[1] // 4
+    hidden = torch.empty((n_steps, n_lanes, N_DIRECTIONS, width))
+    cell = torch.zeros((n_lanes, N_DIRECTIONS, width))
+    squashed = torch.empty_like(cell)
+    sums = torch.empty((n_lanes, N_DIRECTIONS, 4 * width))
+    flat, by_direction = sums.flatten(0, 1), sums.transpose(0, 1)
+    sigmoids, candidate = sums[..., : 3 * width], sums[..., 3 * width :]
+    enter, keep, leave = sigmoids.chunk(3, dim=2)
+    previous = None
+    for step, (row, states) in enumerate(zip(rows.flatten(1), hidden)):
+        torch.index_select(gates, 0, row, out=flat)
+        if inputs is not None:
+            inputs.add_to(by_direction, step)
+        if previous is not None:
+            recurrent.add_to(by_direction, previous)
+        sigmoids.sigmoid_()
+        candidate.tanh_()
+        cell.mul_(keep).addcmul_(enter, candidate)
+        torch.tanh(cell, out=squashed)
+        torch.mul(leave, squashed, out=states)
+        previous = states.transpose(0, 1)
+    return hidden
