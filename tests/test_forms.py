@@ -1,14 +1,15 @@
-from typing import List
+from typing import List, NamedTuple
 
 import numpy
 import pytest
 import spacy
+from numpy.typing import NDArray
 from spacy.tokens import Doc
 from spacy.vectors import Vectors
 from spacy.vocab import Vocab
 
 from spacy_lstm_tagger.build_vocabulary import build_vocabulary
-from spacy_lstm_tagger.forms import Forms, extract_forms
+from spacy_lstm_tagger.forms import Forms, find_vocabs, read_tokens, spell_forms
 from spacy_lstm_tagger.vocabulary import (
     PADDING,
     UNKNOWN_CHARACTER,
@@ -27,11 +28,40 @@ def vocabulary_of(vocab: Vocab, text: str) -> Vocabulary:
     return build_vocabulary([Doc(vocab, words=text.split())])
 
 
-def extract(docs: List[Doc], vocabulary: Vocabulary, max_characters: int = 24) -> Forms:
-    return extract_forms(docs, vocabulary, max_characters=max_characters)
+class Extracted(NamedTuple):
+    """All that an encoder reads, as training puts it together."""
+
+    word_rows: NDArray
+    characters: NDArray
+    character_lengths: NDArray
+    vector_keys: NDArray
+    token_forms: NDArray
+    is_read: NDArray
+    doc_lengths: NDArray
 
 
-def spell(forms: Forms, vocabulary: Vocabulary, form: int) -> str:
+def extract(
+    docs: List[Doc], vocabulary: Vocabulary, max_characters: int = 24
+) -> Extracted:
+    tokens = read_tokens(docs)
+    orths, first, token_forms = numpy.unique(
+        tokens.orths, return_index=True, return_inverse=True
+    )
+    forms: Forms = spell_forms(
+        orths, find_vocabs(docs), vocabulary, max_characters=max_characters
+    )
+    return Extracted(
+        forms.word_rows,
+        forms.characters,
+        forms.character_lengths,
+        tokens.vector_keys[first],
+        token_forms,
+        tokens.is_read,
+        tokens.doc_lengths,
+    )
+
+
+def spell(forms: Extracted, vocabulary: Vocabulary, form: int) -> str:
     """The characters of a form, the unknown ones as a question mark."""
     letters = {UNKNOWN_CHARACTER: "?", WORD_START: "<", WORD_END: ">", PADDING: "_"}
     for code in vocabulary.characters:
@@ -39,7 +69,7 @@ def spell(forms: Forms, vocabulary: Vocabulary, form: int) -> str:
     return "".join(letters[row] for row in forms.characters[form].tolist())
 
 
-def spell_tokens(forms: Forms, vocabulary: Vocabulary) -> List[str]:
+def spell_tokens(forms: Extracted, vocabulary: Vocabulary) -> List[str]:
     return [
         spell(forms, vocabulary, form).rstrip("_")
         for form in forms.token_forms.tolist()

@@ -7,8 +7,12 @@ from hypothesis import strategies as st
 
 from spacy_lstm_tagger.windows import (
     MAX_BATCH_POSITIONS,
+    MAX_LAID_OUT,
+    MAX_LANES,
+    Lanes,
     batch_windows,
     cut_windows,
+    lay_out_windows,
     validate_window,
 )
 
@@ -151,6 +155,84 @@ def test_a_huge_document_makes_many_full_batches_of_bounded_size() -> None:
     assert max(batch.tokens.size for batch in batches) <= MAX_BATCH_POSITIONS
     assert all((batch.lengths == 256).all() for batch in batches)
     assert sum(batch.tokens.size for batch in batches) < 1_000_000 * 1.35
+
+
+def runs_of(lanes: Lanes) -> List[numpy.ndarray]:
+    """Where in `lanes` the tokens of each window are: they come window after window."""
+    step = numpy.diff(lanes.ahead)
+    return numpy.split(
+        numpy.arange(len(lanes.tokens)), numpy.flatnonzero(step != lanes.n_lanes) + 1
+    )
+
+
+@given(DOC_LENGTHS, window_settings())
+def test_lanes_keep_every_token_exactly_once(
+    lengths: numpy.ndarray, settings: Tuple[int, int]
+) -> None:
+    window, overlap = settings
+    laid_out = lay_out_windows(cut_windows(lengths, window=window, overlap=overlap))
+    kept = [token for lanes in laid_out for token in lanes.tokens[lanes.kept]]
+    assert sorted(kept) == list(range(lengths.sum()))
+
+
+@given(DOC_LENGTHS, window_settings())
+def test_lanes_have_all_tokens_of_all_windows(
+    lengths: numpy.ndarray, settings: Tuple[int, int]
+) -> None:
+    window, overlap = settings
+    cut = cut_windows(lengths, window=window, overlap=overlap)
+    wanted = [t for start, end in zip(cut.start, cut.end) for t in range(start, end)]
+    found = [token for lanes in lay_out_windows(cut) for token in lanes.tokens]
+    assert sorted(found) == sorted(wanted)
+
+
+@given(DOC_LENGTHS, window_settings())
+def test_the_directions_read_a_window_the_two_ways_round(
+    lengths: numpy.ndarray, settings: Tuple[int, int]
+) -> None:
+    window, overlap = settings
+    cut = cut_windows(lengths, window=window, overlap=overlap)
+    for lanes in lay_out_windows(cut):
+        for run in runs_of(lanes):
+            numpy.testing.assert_array_equal(lanes.back[run], lanes.ahead[run][::-1])
+
+
+@given(DOC_LENGTHS, window_settings())
+def test_no_two_tokens_meet_and_between_windows_a_step_is_free(
+    lengths: numpy.ndarray, settings: Tuple[int, int]
+) -> None:
+    window, overlap = settings
+    cut = cut_windows(lengths, window=window, overlap=overlap)
+    for lanes in lay_out_windows(cut):
+        taken = numpy.full(lanes.n_steps * lanes.n_lanes, -1)
+        for number, run in enumerate(runs_of(lanes)):
+            assert (taken[lanes.ahead[run]] == -1).all()
+            taken[lanes.ahead[run]] = number
+        for lane in taken.reshape(lanes.n_steps, lanes.n_lanes).T:
+            before, after = lane[:-1], lane[1:]
+            assert ((before == after) | (before == -1) | (after == -1)).all()
+
+
+@given(DOC_LENGTHS, window_settings())
+def test_lanes_are_bounded_and_mostly_filled(
+    lengths: numpy.ndarray, settings: Tuple[int, int]
+) -> None:
+    window, overlap = settings
+    cut = cut_windows(lengths, window=window, overlap=overlap)
+    for lanes in lay_out_windows(cut):
+        assert lanes.n_lanes <= MAX_LANES and len(lanes.tokens) <= MAX_LAID_OUT
+        # What is free is what the windows are apart, and less than one more a lane.
+        longest = max(len(run) for run in runs_of(lanes)) + 1
+        n_needed = len(lanes.tokens) + len(runs_of(lanes))
+        assert lanes.n_steps * lanes.n_lanes < n_needed + longest * lanes.n_lanes
+
+
+def test_a_huge_document_makes_many_full_lanes_of_bounded_size() -> None:
+    cut = cut_windows(numpy.asarray([1_000_000]), window=256, overlap=32)
+    laid_out = lay_out_windows(cut)
+    assert max(len(lanes.tokens) for lanes in laid_out) <= MAX_LAID_OUT
+    assert {lanes.n_lanes for lanes in laid_out[:-1]} == {MAX_LANES}
+    assert {lanes.n_steps for lanes in laid_out} == {256}
 
 
 @pytest.mark.parametrize("window, overlap", [(64, 32), (1, 1), (0, 0), (8, -1)])

@@ -1,0 +1,139 @@
+import os
+import signal
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import List
+
+import numpy
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from spacy_lstm_tagger.form_cache import FormCache
+
+WIDTH = 3
+FIRST_ROW = torch.full((1, WIDTH), -1.0)
+FORM_BYTES = 4 * WIDTH
+
+
+class Computed:
+    """Makes rows that tell their form, and remembers of which it did."""
+
+    def __init__(self) -> None:
+        self.forms: List[int] = []
+
+    def __call__(self, forms: NDArray[numpy.uint64]) -> Tensor:
+        self.forms += forms.tolist()
+        return torch.from_numpy(forms.astype("float32"))[:, None].repeat(1, WIDTH)
+
+
+def look_up(cache: FormCache, computed: Computed, *forms: int) -> None:
+    """Look up forms, and see that what comes back is theirs."""
+    wanted = numpy.unique(numpy.asarray(forms, dtype="uint64"))
+    table, rows = cache.look_up(wanted, computed)
+    found = table[torch.from_numpy(rows)]
+    assert found.tolist() == [[float(form)] * WIDTH for form in wanted]
+    assert torch.equal(table[:1], FIRST_ROW)
+
+
+def test_a_form_is_computed_once() -> None:
+    cache, computed = FormCache(FIRST_ROW), Computed()
+    look_up(cache, computed, 5, 3)
+    look_up(cache, computed, 9, 3, 4)
+    look_up(cache, computed, 3, 4, 5, 9)
+    assert sorted(computed.forms) == [3, 4, 5, 9]
+
+
+def test_nothing_may_be_looked_up() -> None:
+    look_up(FormCache(FIRST_ROW), Computed())
+
+
+def test_a_full_cache_is_emptied_of_what_is_not_needed_now() -> None:
+    cache, computed = FormCache(FIRST_ROW, max_bytes=4 * FORM_BYTES), Computed()
+    look_up(cache, computed, 1, 2, 3, 4)
+    look_up(cache, computed, 4, 5)
+    assert computed.forms == [1, 2, 3, 4, 5]
+    look_up(cache, computed, 1, 4, 5)
+    assert computed.forms == [1, 2, 3, 4, 5, 1]
+
+
+def test_more_forms_than_fit_are_right_when_they_are_needed_at_once() -> None:
+    cache, computed = FormCache(FIRST_ROW, max_bytes=2 * FORM_BYTES), Computed()
+    for _ in range(2):
+        look_up(cache, computed, 1, 2, 3, 4, 5)
+        look_up(cache, computed, 6)
+    assert computed.forms == [1, 2, 3, 4, 5, 6] * 2
+
+
+def test_the_memory_of_the_table_is_bounded() -> None:
+    cache, computed = FormCache(FIRST_ROW, max_bytes=100 * FORM_BYTES), Computed()
+    for first in range(0, 5000, 10):
+        forms = numpy.arange(first, first + 10, dtype="uint64")
+        table, _ = cache.look_up(forms, computed)
+        assert len(table) <= 202
+
+
+def test_rows_that_were_handed_out_stay_as_they_are() -> None:
+    cache, computed = FormCache(FIRST_ROW, max_bytes=4 * FORM_BYTES), Computed()
+    forms = numpy.asarray([1, 2], dtype="uint64")
+    table, rows = cache.look_up(forms, computed)
+    for form in range(3, 20):
+        look_up(cache, computed, form)
+    assert table[torch.from_numpy(rows)][:, 0].tolist() == [1.0, 2.0]
+
+
+def test_an_error_leaves_the_cache_as_it_was() -> None:
+    cache, computed = FormCache(FIRST_ROW), Computed()
+    look_up(cache, computed, 1)
+
+    def fail(forms: NDArray[numpy.uint64]) -> Tensor:
+        raise RuntimeError("no")
+
+    with pytest.raises(RuntimeError, match="no"):
+        cache.look_up(numpy.asarray([1, 2], dtype="uint64"), fail)
+    look_up(cache, computed, 1, 2)
+    assert computed.forms == [1, 2]
+
+
+def test_threads_get_the_rows_of_their_own_forms() -> None:
+    cache, computed = FormCache(FIRST_ROW, max_bytes=50 * FORM_BYTES), Computed()
+
+    def work(seed: int) -> None:
+        generator = numpy.random.default_rng(seed)
+        for _ in range(200):
+            look_up(cache, computed, *generator.integers(0, 100, size=10).tolist())
+
+    with ThreadPoolExecutor(max_workers=4) as executor:
+        list(executor.map(work, range(4)))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_process_does_not_wait_for_a_thread_of_its_parent() -> None:
+    cache, computed = FormCache(FIRST_ROW), Computed()
+    look_up(cache, computed, 1)
+    is_computing, may_go_on = threading.Event(), threading.Event()
+
+    def wait(forms: NDArray[numpy.uint64]) -> Tensor:
+        is_computing.set()
+        may_go_on.wait(60)
+        return computed(forms)
+
+    forms = numpy.asarray([2], dtype="uint64")
+    thread = threading.Thread(target=cache.look_up, args=(forms, wait))
+    thread.start()
+    is_computing.wait(60)
+    child = os.fork()
+    if not child:
+        signal.alarm(60)  # Ends a process that hangs.
+        try:
+            look_up(cache, computed, 1, 2, 3)
+        except BaseException:
+            os._exit(1)
+        os._exit(0)
+    may_go_on.set()
+    thread.join()
+    _, status = os.waitpid(child, 0)
+    assert status == 0
+    look_up(cache, computed, 1, 2)

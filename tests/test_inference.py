@@ -1,0 +1,286 @@
+"""Tagging on the CPU, against the network as it is trained."""
+
+import copy
+import logging
+import pickle
+from pathlib import Path
+from typing import Any, Dict, Iterator, List
+
+import numpy
+import pytest
+import spacy
+from numpy.typing import NDArray
+from spacy.language import Language
+from spacy.tokens import Doc
+from spacy.util import load_model_from_config
+from spacy.vectors import Vectors
+from spacy.vocab import Vocab
+from taggers import get_tagger
+from thinc.api import Adam, Model
+from thinc.layers.pytorchwrapper import forward as plain_forward
+from util import (
+    TRAIN_DATA,
+    encoder_of,
+    make_doc,
+    make_examples,
+    make_trained,
+    make_untrained,
+    small,
+    tag_all,
+    tags_of,
+)
+
+from spacy_lstm_tagger import lstm_tagger
+
+WORDS = [word for words, _ in TRAIN_DATA for word in words]
+LOW_PRECISIONS = pytest.mark.parametrize("precision", ["bfloat16", "int8", "auto"])
+PRECISION = "components.lstm_tagger.model.tok2vec.precision"
+
+
+def make_docs(vocab: Vocab, lengths: List[int]) -> List[Doc]:
+    """Documents of words of the training data and of words that are not in it."""
+    generator = numpy.random.default_rng(0)
+    words = [*WORDS, "Zyzzyva", "unheard-of", "\n", " ", "naïve", "😀"]
+    return [
+        Doc(vocab, words=generator.choice(words, size=length).tolist())
+        for length in lengths
+    ]
+
+
+def assert_as_plain(encoder: Model, docs: List[Doc]) -> None:
+    """That tagging gives the vectors of the network without dropout."""
+    wanted, _ = plain_forward(encoder, docs, False)
+    for found, plain in zip(encoder.predict(docs), wanted):
+        numpy.testing.assert_allclose(found, plain, atol=1e-5)
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3])
+@pytest.mark.parametrize("lengths", [[1], [7, 0, 30, 1, 3], [200, 16, 17, 5]])
+def test_the_vectors_are_those_of_the_network(depth: int, lengths: List[int]) -> None:
+    nlp = make_trained(config=small(depth=depth, window=16, window_overlap=3), steps=3)
+    assert_as_plain(encoder_of(nlp), make_docs(nlp.vocab, lengths))
+
+
+@pytest.mark.parametrize("words", [["\n"], [" ", "dog", "\n\n", "apple", "\t"]])
+def test_whitespace_gets_what_the_network_gives_it(words: List[str]) -> None:
+    nlp = make_trained(steps=3)
+    assert_as_plain(encoder_of(nlp), [Doc(nlp.vocab, words=words), Doc(nlp.vocab)])
+
+
+# What is remembered is forgotten when it no longer holds.
+
+
+@pytest.fixture
+def nlp() -> Language:
+    """A pipeline that has tagged, and so remembers."""
+    nlp = make_trained(steps=3)
+    encoder_of(nlp).predict(make_docs(nlp.vocab, [50]))
+    return nlp
+
+
+def test_after_an_update(nlp: Language) -> None:
+    docs = make_docs(nlp.vocab, [20, 5])
+    before = encoder_of(nlp).predict(docs)
+    nlp.update(make_examples(nlp), sgd=nlp.create_optimizer())
+    assert_as_plain(encoder_of(nlp), docs)
+    assert not numpy.allclose(before[0], encoder_of(nlp).predict(docs)[0], atol=1e-6)
+
+
+def test_with_and_after_averages(nlp: Language) -> None:
+    docs = make_docs(nlp.vocab, [20, 5])
+    optimizer = Adam(0.01, use_averages=True)
+    for _ in range(3):
+        nlp.update(make_examples(nlp), sgd=optimizer)
+    with nlp.use_params(optimizer.averages):
+        assert_as_plain(encoder_of(nlp), docs)
+        averaged = encoder_of(nlp).predict(docs)
+    assert_as_plain(encoder_of(nlp), docs)
+    assert not numpy.allclose(averaged[0], encoder_of(nlp).predict(docs)[0], atol=1e-6)
+
+
+def test_after_loading_other_weights(nlp: Language, tmp_path: Path) -> None:
+    docs = make_docs(nlp.vocab, [20, 5])
+    other = make_trained(seed=1, steps=5)
+    nlp.from_bytes(other.to_bytes())
+    assert_as_plain(encoder_of(nlp), docs)
+    make_trained(seed=2, steps=5).to_disk(tmp_path)
+    nlp.from_disk(tmp_path)
+    assert_as_plain(encoder_of(nlp), docs)
+
+
+@pytest.mark.parametrize(
+    "duplicate",
+    [
+        lambda encoder: encoder.copy(),
+        copy.deepcopy,
+        lambda encoder: pickle.loads(pickle.dumps(encoder.shims[0])),
+    ],
+)
+def test_a_copy_remembers_nothing(nlp: Language, duplicate: Any) -> None:
+    encoder = encoder_of(nlp)
+    copied = duplicate(encoder)
+    shim = copied.shims[0] if isinstance(copied, Model) else copied
+    assert encoder.shims[0]._derived is not None and shim._derived is None
+
+
+def test_a_copy_that_is_trained_is_not_mistaken_for_the_original(nlp: Language) -> None:
+    docs = make_docs(nlp.vocab, [20, 5])
+    copied = load_model_from_config(nlp.config).from_bytes(nlp.to_bytes())
+    copied.update(make_examples(copied), sgd=copied.create_optimizer())
+    assert_as_plain(encoder_of(nlp), docs)
+    assert_as_plain(encoder_of(copied), make_docs(copied.vocab, [20, 5]))
+
+
+def test_after_other_static_vectors() -> None:
+    nlp = spacy.blank("en")
+    data = numpy.random.default_rng(0).normal(size=(len(WORDS), 4)).astype("float32")
+    keys = [nlp.vocab.strings.add(word) for word in WORDS]
+    nlp.vocab.vectors = Vectors(strings=nlp.vocab.strings, data=data, keys=keys)
+    nlp.add_pipe("lstm_tagger", config=small(include_static_vectors=True))
+    nlp.initialize(lambda: make_examples(nlp))
+    docs = make_docs(nlp.vocab, [20, 0, 5])
+    encoder = encoder_of(nlp)
+    before = encoder.predict(docs)
+    assert_as_plain(encoder, docs)
+    nlp.vocab.set_vector(docs[0][0].text, numpy.ones(4, dtype="float32"))
+    assert_as_plain(encoder, docs)
+    assert not numpy.allclose(before[0], encoder.predict(docs)[0], atol=1e-6)
+
+
+def test_for_the_documents_of_another_vocab(nlp: Language) -> None:
+    encoder = encoder_of(nlp)
+    other = spacy.blank("de").vocab
+    # One that has lower-cased forms of its own.
+    other.lex_attr_getters[spacy.attrs.LOWER] = lambda string: string[::-1]
+    for vocab in (nlp.vocab, other, nlp.vocab):
+        assert_as_plain(encoder, make_docs(vocab, [20, 5]))
+    assert_as_plain(encoder, make_docs(nlp.vocab, [9]) + make_docs(other, [9]))
+
+
+# Precisions.
+
+
+@pytest.fixture(scope="module")
+def trained() -> Language:
+    return make_trained()
+
+
+def in_precision(nlp: Language, precision: str) -> Language:
+    config: Dict[str, Any] = nlp.config.copy()
+    config["components"]["lstm_tagger"]["model"]["tok2vec"]["precision"] = precision
+    return load_model_from_config(config).from_bytes(nlp.to_bytes())
+
+
+def emissions(nlp: Language, docs: List[Doc]) -> NDArray:
+    return numpy.concatenate(get_tagger(nlp).model.predict(docs))
+
+
+@LOW_PRECISIONS
+def test_a_low_precision_gives_the_tags_of_a_high_one(
+    trained: Language, precision: str
+) -> None:
+    low = in_precision(trained, precision)
+    assert tag_all(low) == [tags for _, tags in TRAIN_DATA]
+    # Words in any order, of which the tagger is much less sure.
+    docs = make_docs(trained.vocab, [20] * 100)
+    same = emissions(low, docs).argmax(1) == emissions(trained, docs).argmax(1)
+    assert same.mean() >= 0.99
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "int8"])
+def test_a_low_precision_is_one(trained: Language, precision: str) -> None:
+    docs = make_docs(trained.vocab, [20, 5])
+    low = emissions(in_precision(trained, precision), docs)
+    assert not numpy.allclose(low, emissions(trained, docs), atol=1e-4)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "int8"])
+def test_the_tags_do_not_depend_on_the_batch(trained: Language, precision: str) -> None:
+    low = in_precision(trained, precision)
+    docs = make_docs(low.vocab, [3, 30, 0, 1, 12, 7] * 5)
+    together = get_tagger(low).predict(docs)
+    for doc, tags in zip(docs, together):
+        assert get_tagger(low).predict([doc])[0].tolist() == tags.tolist()
+
+
+def test_the_precision_can_be_chosen_when_a_pipeline_is_loaded(
+    trained: Language, tmp_path: Path
+) -> None:
+    docs = make_docs(trained.vocab, [20, 5])
+    trained.to_disk(tmp_path / "float32")
+    loaded = spacy.load(tmp_path / "float32", config={PRECISION: "int8"})
+    wanted = emissions(in_precision(trained, "int8"), docs)
+    numpy.testing.assert_array_equal(emissions(loaded, docs), wanted)
+    loaded.to_disk(tmp_path / "int8")
+    reloaded = spacy.load(tmp_path / "int8")
+    numpy.testing.assert_array_equal(emissions(reloaded, docs), wanted)
+
+
+def test_a_precision_that_there_is_not_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"'precision = \"float16\"'.*bfloat16"):
+        make_untrained(config=small(precision="float16"))
+
+
+@pytest.fixture
+def log(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
+    """What spaCy's logger says, which does not pass it on."""
+    logger = logging.getLogger("spacy")
+    logger.addHandler(caplog.handler)
+    with caplog.at_level(logging.INFO, logger="spacy"):
+        yield caplog
+    logger.removeHandler(caplog.handler)
+
+
+def test_the_choice_of_a_precision_is_logged(
+    trained: Language, log: pytest.LogCaptureFixture
+) -> None:
+    auto = in_precision(trained, "auto")
+    log.clear()
+    auto("The dog ate the apple")
+    # It may be passed on to the root logger, too.
+    messages = {record.getMessage() for record in log.records}
+    (message,) = [text for text in messages if "Tagging in" in text]
+    assert all(name in message for name in ("float32", "bfloat16", "int8"))
+
+
+@LOW_PRECISIONS
+def test_processes_tag_alike_in_every_precision(
+    trained: Language, precision: str
+) -> None:
+    low = in_precision(trained, precision)
+    texts = [" ".join(WORDS * 30)] * 2
+    # In the same process first, for "auto" to have made its choice.
+    wanted = [tags_of(doc) for doc in low.pipe(texts)]
+    found = [tags_of(doc) for doc in low.pipe(texts, n_process=2, batch_size=1)]
+    assert found == wanted and len(wanted[0]) >= 800
+
+
+# Documents are tagged in parts.
+
+
+def test_documents_in_parts_are_tagged_as_one_by_one(
+    trained: Language, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lstm_tagger, "MAX_TOKENS", 10)
+    tagger = get_tagger(trained)
+    docs = make_docs(trained.vocab, [3, 0, 8, 25, 0, 1, 4, 4, 0])
+    for doc, tags, rows in zip(
+        docs, tagger.predict(docs), tagger.predict_proba(docs), strict=True
+    ):
+        assert tags.tolist() == tagger.predict([doc])[0].tolist()
+        numpy.testing.assert_allclose(rows, tagger.predict_proba([doc])[0], atol=1e-5)
+
+
+def test_attributes_of_documents_in_parts_are_their_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lstm_tagger, "MAX_TOKENS", 10)
+    config = {**small(), "confidence_attribute": "parts_confidence"}
+    nlp = make_trained(config=config, steps=10)
+    docs = list(nlp.pipe([make_doc(nlp, words) for words, _ in TRAIN_DATA]))
+    for doc, (words, _) in zip(docs, TRAIN_DATA):
+        alone = nlp(make_doc(nlp, words))
+        for token, other in zip(doc, alone):
+            assert token._.parts_confidence == pytest.approx(
+                other._.parts_confidence, abs=1e-5
+            )
