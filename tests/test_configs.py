@@ -33,6 +33,7 @@ NAMES = [
     "crf",
     "default",
     "demo",
+    "fast",
     "gpu",
     "pretraining",
     "shared_tok2vec",
@@ -175,6 +176,8 @@ GPU_SETTINGS = {
     "training.batcher.size",
     "training.batcher.buffer",
 }
+PRECISION = "components.lstm_tagger.model.tok2vec.precision"
+FAST_SETTINGS = {"components.lstm_tagger.model.tok2vec.width"}
 CRF_SETTINGS = {
     "components.lstm_tagger.label_smoothing",
     "components.lstm_tagger.model.@architectures",
@@ -185,6 +188,7 @@ CRF_SETTINGS = {
     "name,changed",
     [
         ("crf", CRF_SETTINGS),
+        ("fast", FAST_SETTINGS),
         ("gpu", GPU_SETTINGS),
         ("pretraining", set()),
         ("static_vectors", set()),
@@ -196,6 +200,9 @@ def test_a_variant_has_the_other_settings_of_the_default(
     default = flatten(load_config(CONFIGS / "default.cfg"))
     variant = flatten(load_config(CONFIGS / f"{name}.cfg"))
     assert {key for key in default if variant.get(key) != default[key]} == changed
+    # The default of the architecture is float32.
+    is_auto = variant.get(PRECISION) == "auto"
+    assert is_auto == (name in ("fast", "gpu"))
 
 
 def flatten(config: Dict[str, Any], prefix: str = "") -> Dict[str, Any]:
