@@ -10,13 +10,14 @@ those of one thread.
 """
 
 import os
+import re
 import statistics
 import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Dict, Iterable, Iterator, List, NamedTuple, Set, Tuple
+from typing import Dict, Iterable, Iterator, List, NamedTuple, Set, TextIO, Tuple
 
 import spacy
 import srsly
@@ -130,13 +131,7 @@ def make_contestants(
     work_dir: Path, lang: str, max_steps: int, stock_max_steps: int
 ) -> List[Contestant]:
     """spaCy's tagger, trained on gold tokens and as its users train it, and ours."""
-    stock = work_dir / "tagger.cfg"
-    subprocess.run(
-        [sys.executable, "-m", "spacy", "init", "config", str(stock), "--force"]
-        + ["--lang", lang, "--pipeline", "tagger", "--optimize", "efficiency"],
-        check=True,
-        stdout=subprocess.DEVNULL,
-    )
+    stock = make_stock_config(work_dir, lang)
     steps = ("--training.max_steps", str(stock_max_steps))
     return [
         Contestant("tagger", stock, SENTENCE, True, steps),
@@ -151,6 +146,18 @@ def make_contestants(
     ]
 
 
+def make_stock_config(work_dir: Path, lang: str) -> Path:
+    """Have spaCy write the config of its own tagger."""
+    path = work_dir / "tagger.cfg"
+    subprocess.run(
+        [sys.executable, "-m", "spacy", "init", "config", str(path), "--force"]
+        + ["--lang", lang, "--pipeline", "tagger", "--optimize", "efficiency"],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+    return path
+
+
 def override_steps(max_steps: int) -> Tuple[str, ...]:
     """The overrides that make one of our configs train for so many steps."""
     learn_rate = "--training.optimizer.learn_rate.total_steps"
@@ -162,7 +169,8 @@ def output_path(contestant: Contestant, work_dir: Path) -> Path:
 
 
 def train(contestant: Contestant, work_dir: Path, lang: str, seed: int) -> None:
-    """Run `spacy train` on one thread, with a log and a stop-watch."""
+    """Run `spacy train` on one thread, with a log, a stop-watch and the accuracies on
+    the way."""
     output = output_path(contestant, work_dir)
     if (output / "seconds.json").exists():
         return
@@ -177,11 +185,38 @@ def train(contestant: Contestant, work_dir: Path, lang: str, seed: int) -> None:
     for split in ("train", "dev"):
         path = corpus_path(work_dir, split, contestant.n_sents)
         command += [f"--paths.{split}", str(path)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     start = time.perf_counter()
-    with (output / "train.log").open("w") as log:
-        subprocess.run(command, check=True, stdout=log, stderr=log, env=environment)
+    with (output / "train.log").open("w", encoding="utf8") as log:
+        srsly.write_json(output / "progress.json", list(run(command, log)))
     srsly.write_json(output / "seconds.json", time.perf_counter() - start)
+
+
+def run(command: List[str], log: TextIO) -> Iterator[Tuple[float, int, float]]:
+    """Run a training, write what it prints to a log, and yield its evaluations: the
+    seconds since the start, the step, and the tag accuracy in per cent."""
+    start = time.perf_counter()
+    header: List[str] = []
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf8",
+        errors="replace",
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"},
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            log.write(line)
+            log.flush()
+            # A name may have a single space, between columns there are more.
+            cells = re.split(" {2,}", line.strip())
+            if cells[:2] == ["E", "#"]:
+                header = cells
+            elif header and len(cells) == len(header) and cells[1].isdigit():
+                accuracy = float(cells[header.index("TAG_ACC")])
+                yield time.perf_counter() - start, int(cells[1]), accuracy
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
 
 
 def load(contestant: Contestant, work_dir: Path) -> Language:
@@ -257,21 +292,35 @@ def measure_speed(pipelines: Dict[str, Language], corpus: Path) -> Dict[str, flo
 
 def cost(contestant: Contestant, work_dir: Path, speed: float) -> Dict[str, object]:
     output = output_path(contestant, work_dir)
-    files = [path for path in (output / "model-best").rglob("*") if path.is_file()]
     return {
         "pipeline": contestant.name,
         "training (min)": srsly.read_json(output / "seconds.json") / 60,
         "words/s": round(speed),
-        "size (MB)": sum(path.stat().st_size for path in files) / 1e6,
+        "size (MB)": megabytes(output / "model-best"),
     }
 
 
+def megabytes(folder: Path) -> float:
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return sum(path.stat().st_size for path in files) / 1e6
+
+
 def print_table(rows: List[Dict]) -> None:
-    print("\n| " + " | ".join(rows[0]) + " |")
-    print("|---" * len(rows[0]) + "|")
+    print(f"\n{format_table(rows)}")
+
+
+def format_table(rows: List[Dict]) -> str:
+    """A table in Markdown. None is an empty cell."""
+    lines = ["| " + " | ".join(rows[0]) + " |", "|---" * len(rows[0]) + "|"]
     for row in rows:
-        cells = [f"{v:.2f}" if isinstance(v, float) else str(v) for v in row.values()]
-        print("| " + " | ".join(cells) + " |")
+        lines.append("| " + " | ".join(map(format_cell, row.values())) + " |")
+    return "\n".join(lines)
+
+
+def format_cell(value: object) -> str:
+    if value is None:
+        return ""
+    return f"{value:.2f}" if isinstance(value, float) else str(value)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from thinc.layers.pytorchwrapper import forward as pytorch_forward
 from thinc.types import Floats2d
 from thinc.util import torch2xp, xp2torch
 
-from .forms import find_vocabs, read_tokens, spell_forms
+from .forms import find_forms, find_vocabs, read_tokens, spell_forms
 from .inference import PreparedEncoder, read_docs, use_mixed_precision
 from .modules.word_char_encoder import WordCharEncoder
 from .tensors import form_tensors, sources, window_tensors
@@ -81,18 +81,18 @@ def _convert_inputs(
     shim = cast(AveragingShim, model.shims[0])
     attrs = model.attrs
     tokens = read_tokens(docs)
-    orths, first, token_forms = numpy.unique(
-        tokens.orths, return_index=True, return_inverse=True
-    )
+    has_vectors = attrs["include_static_vectors"]
+    keys = tokens.vector_keys if has_vectors else tokens.orths
+    first, token_forms = find_forms(tokens.orths, keys)
     forms = spell_forms(
-        orths,
+        tokens.orths[first],
         find_vocabs(docs),
         shim.module.vocabulary,
         max_characters=attrs["max_characters"],
     )
     vectors = None
-    if attrs["include_static_vectors"]:
-        found = find_vectors(model.ops, docs[0].vocab, tokens.vector_keys[first])
+    if has_vectors:
+        found = find_vectors(model.ops, docs[0].vocab, keys[first])
         vectors = xp2torch(found, device=shim.device)
     windows = cut_windows(
         tokens.doc_lengths, window=attrs["window"], overlap=attrs["window_overlap"]

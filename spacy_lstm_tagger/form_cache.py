@@ -3,7 +3,7 @@
 import os
 import threading
 from dataclasses import dataclass
-from typing import Callable, Tuple
+from typing import Callable, Dict, Tuple
 
 import numpy
 import torch
@@ -25,7 +25,8 @@ class FormCache:
     out never change: where one has to go, there is a new table.
 
     first_row (Tensor): The first row. *Shape:* (1, width)
-    max_bytes (int): The most bytes to keep.
+    max_bytes (int): The most bytes to keep, without spare rows. Forms that are needed
+        at once are kept until there are others, however many they are.
     """
 
     def __init__(self, first_row: Tensor, *, max_bytes: int = MAX_BYTES) -> None:
@@ -35,8 +36,7 @@ class FormCache:
             rows=numpy.zeros(0, dtype="int64"),
             table=first_row,
         )
-        self._lock = threading.Lock()
-        self._process = os.getpid()
+        self._locks: Dict[int, threading.Lock] = {}
 
     def look_up(
         self,
@@ -51,10 +51,8 @@ class FormCache:
         RETURNS (Tuple[Tensor, NDArray[numpy.int64]]): A table, and the row of each
             form in it. *Shape:* (n_rows, width) and (n_forms,)
         """
-        if self._process != os.getpid():
-            # Another thread may have held the lock when this process was forked.
-            self._lock, self._process = threading.Lock(), os.getpid()
-        with self._lock:
+        # One for each process: another thread may hold it when this one is forked.
+        with self._locks.setdefault(os.getpid(), threading.Lock()):
             kept = self._kept
             rows = kept.find(forms)
             missing = rows == MISSING

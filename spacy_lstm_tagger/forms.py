@@ -2,7 +2,7 @@
 characters of forms."""
 
 from dataclasses import dataclass
-from typing import Any, List, Sequence, cast
+from typing import Any, List, Sequence, Tuple, cast
 
 import numpy
 from numpy.typing import NDArray
@@ -65,6 +65,26 @@ def read_tokens(docs: Sequence[Doc]) -> Tokens:
         is_read=is_read,
         doc_lengths=numpy.bincount(doc_of_token[is_read], minlength=len(docs)),
     )
+
+
+def find_forms(
+    orths: NDArray[numpy.uint64], vector_keys: NDArray[numpy.uint64]
+) -> Tuple[NDArray[numpy.int64], NDArray[numpy.int64]]:
+    """Find the distinct forms of tokens. Tokens that are the same but for the key of
+    their static vector, which may be that of their norm, are different ones.
+    *Shape:* (n_tokens,)
+
+    RETURNS (Tuple[NDArray[numpy.int64], NDArray[numpy.int64]]): The first token of each
+        form, and the form of each token. *Shape:* (n_forms,) and (n_tokens,)
+    """
+    if numpy.array_equal(orths, vector_keys):
+        _, first, forms = numpy.unique(orths, return_index=True, return_inverse=True)
+        return first, forms
+    pairs = numpy.stack((orths, vector_keys), axis=1)
+    _, first, forms = numpy.unique(
+        pairs, axis=0, return_index=True, return_inverse=True
+    )
+    return first, forms.reshape(-1)
 
 
 def spell_forms(

@@ -1,6 +1,7 @@
 """Tagging on the CPU: from documents to token vectors with as little work as
 possible."""
 
+import functools
 from typing import List, Optional, Tuple
 
 import numpy
@@ -12,7 +13,7 @@ from spacy.vocab import Vocab
 from thinc.api import NumpyOps
 
 from .form_cache import FormCache
-from .forms import find_vocabs, read_tokens, spell_forms
+from .forms import find_forms, find_vocabs, read_tokens, spell_forms
 from .modules.precision import PRODUCTS, find_fastest
 from .modules.tagging_encoder import TaggingEncoder
 from .modules.word_char_encoder import WordCharEncoder
@@ -44,9 +45,12 @@ class PreparedEncoder:
     def cache(self, vocab: Vocab) -> FormCache:
         """What is known of the forms of a vocab. That of another one is forgotten,
         since it may have other lower-cased forms."""
-        if self._cached is None or self._cached[0] is not vocab:
-            self._cached = vocab, FormCache(self.encoder.separator)
-        return self._cached[1]
+        # Read once: another thread may be tagging documents of another vocab.
+        cached = self._cached
+        if cached is None or cached[0] is not vocab:
+            cached = vocab, FormCache(self.encoder.separator)
+            self._cached = cached
+        return cached[1]
 
 
 @torch.inference_mode()
@@ -78,21 +82,23 @@ def read_docs(
         return encoder.form_gates(form_tensors(forms, None, CPU))
 
     tokens = read_tokens(docs)
-    vectors = torch.empty((len(tokens.is_read), len(prepared.whitespace)))
-    vectors[torch.from_numpy(~tokens.is_read)] = prepared.whitespace
+    whitespace = prepared.whitespace
+    vectors = whitespace.new_empty((len(tokens.is_read), len(whitespace)))
+    vectors[torch.from_numpy(~tokens.is_read)] = whitespace
     places = numpy.flatnonzero(tokens.is_read)
     windows = cut_windows(tokens.doc_lengths, window=window, overlap=overlap)
     for lanes in lay_out_windows(windows):
-        orths, first, forms = numpy.unique(
-            tokens.orths[lanes.tokens], return_index=True, return_inverse=True
-        )
-        gates, rows = cache.look_up(orths, compute)
+        orths = tokens.orths[lanes.tokens]
+        distinct, forms = numpy.unique(orths, return_inverse=True)
+        gates, rows = cache.look_up(distinct, compute)
+        rows = rows[forms]
         if encoder.has_vectors:
+            first, forms = find_forms(orths, tokens.vector_keys[lanes.tokens])
             keys = tokens.vector_keys[lanes.tokens[first]]
-            gates = _with_vectors(encoder, gates, rows, vocabs[0], keys)
-            rows = numpy.arange(1, len(gates))
+            gates = _with_vectors(encoder, gates, rows[first], vocabs[0], keys)
+            rows = forms + 1
         lane_places = torch.from_numpy(places[lanes.tokens])
-        parts = encoder.read(gates, torch.from_numpy(rows[forms]), lane_tensors(lanes))
+        parts = encoder.read(gates, torch.from_numpy(rows), lane_tensors(lanes))
         for part, found in parts:
             vectors[lane_places[part]] = found
     return vectors.numpy()
@@ -126,6 +132,7 @@ def use_mixed_precision(precision: str, device: torch.device) -> bool:
     return device.type == "cuda" and precision in ("bfloat16", AUTO)
 
 
+@functools.lru_cache(maxsize=None)
 def _choose_precision(width: int) -> str:
     chosen, seconds = find_fastest(width)
     times = ", ".join(f"{name} {1e6 * s:.0f}" for name, s in seconds.items())

@@ -1,7 +1,6 @@
 """The pipeline component `lstm_tagger`."""
 
 import contextlib
-import itertools
 from pathlib import Path
 from typing import (
     Any,
@@ -59,6 +58,7 @@ from .decoding import (
 from .loss import softmax_loss, validate_label_smoothing
 from .loss_crf import crf_loss, imitation_loss
 from .negation import split_negation
+from .windows import split_by_total
 
 default_model_config = """
 [model]
@@ -157,8 +157,8 @@ def make_lstm_tagger(
     )
 
 
-# Documents are tagged as many tokens at a time (or one document), so that memory does
-# not grow with the batch size of the pipeline.
+# Documents are tagged so many tokens at a time, or one longer document, so that memory
+# does not grow with the batch size of the pipeline.
 MAX_TOKENS = 32768
 
 
@@ -621,10 +621,9 @@ class LSTMTagger(Tagger):
 def _parts(docs: Iterable[Doc]) -> Iterator[List[Doc]]:
     """Split documents into parts that are tagged one after the other."""
     docs = list(docs)
-    n_before = itertools.accumulate((len(doc) for doc in docs), initial=0)
-    pairs = zip(docs, n_before)
-    for _, part in itertools.groupby(pairs, key=lambda pair: pair[1] // MAX_TOKENS):
-        yield [doc for doc, _ in part]
+    lengths = numpy.asarray([len(doc) for doc in docs], dtype="int64")
+    for part in split_by_total(lengths, MAX_TOKENS):
+        yield docs[part]
 
 
 def _split(values: NDArray, docs: Sequence[Doc]) -> List[NDArray]:

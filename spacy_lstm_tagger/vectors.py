@@ -13,7 +13,7 @@ def find_vectors(ops: Ops, vocab: Vocab, keys: NDArray[numpy.uint64]) -> Floats2
 
     keys (NDArray[numpy.uint64]): Hashes of the attribute that the table is keyed
         by. *Shape:* (n_keys,)
-    RETURNS (Floats2d): Zeros where the table has no vector.
+    RETURNS (Floats2d): Zeros where the table has no vector, or no finite number.
         *Shape:* (n_keys, vectors_width)
     RAISES (ValueError): If the vocab has no vectors.
     """
@@ -25,10 +25,11 @@ def find_vectors(ops: Ops, vocab: Vocab, keys: NDArray[numpy.uint64]) -> Floats2
             "'vectors' of [initialize], or set 'include_static_vectors = false'."
         )
     if getattr(vectors, "mode", None) != Mode.default:
-        return ops.as_contig(ops.asarray2f(vectors.get_batch(keys)))
-    if not vectors.shape[0]:
+        found = ops.as_contig(ops.asarray2f(vectors.get_batch(keys)))
+    elif not vectors.shape[0]:
         return ops.alloc2f(len(keys), vectors.shape[1])
-    rows = vectors.find(keys=keys)
-    found = ops.asarray2f(vectors.data[rows])
-    found[ops.asarray1i(rows) < 0] = 0
-    return found
+    else:
+        rows = vectors.find(keys=keys)
+        found = ops.asarray2f(vectors.data[rows])
+        found[ops.asarray1i(rows) < 0] = 0
+    return ops.xp.nan_to_num(found, nan=0.0, posinf=0.0, neginf=0.0)

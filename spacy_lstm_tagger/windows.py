@@ -3,7 +3,7 @@ training, in lanes for tagging."""
 
 import heapq
 from dataclasses import dataclass
-from typing import List, Tuple
+from typing import Iterator, List, Tuple
 
 import numpy
 from numpy.typing import NDArray
@@ -152,12 +152,22 @@ def lay_out_windows(windows: Windows) -> List[Lanes]:
     tokens, or a single window, in at most `MAX_LANES` lanes."""
     lengths = windows.end - windows.start
     order = numpy.argsort(-lengths, kind="stable")
-    batch = (numpy.cumsum(lengths[order]) - 1) // MAX_LAID_OUT
     return [
-        _lay_out(windows, selected)
-        for selected in numpy.split(order, numpy.flatnonzero(numpy.diff(batch)) + 1)
-        if len(selected)
+        _lay_out(windows, order[batch])
+        for batch in split_by_total(lengths[order], MAX_LAID_OUT)
     ]
+
+
+def split_by_total(lengths: NDArray[numpy.int64], limit: int) -> Iterator[slice]:
+    """Split what has these lengths, in its order, into parts of a total of at most
+    `limit`, or of a single one that is longer."""
+    ends = numpy.cumsum(lengths)
+    first, before = 0, 0
+    while first < len(ends):
+        last = int(numpy.searchsorted(ends, before + limit, side="right"))
+        last = max(last, first + 1)
+        yield slice(first, last)
+        first, before = last, int(ends[last - 1])
 
 
 def _lay_out(windows: Windows, selected: NDArray[numpy.int64]) -> Lanes:

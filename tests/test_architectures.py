@@ -15,6 +15,7 @@ from thinc.api import Adam, Model, set_dropout_rate
 from util import (
     SMALL,
     TRAIN_DATA,
+    assert_as_plain,
     make_doc,
     make_examples,
     tag_all,
@@ -571,6 +572,17 @@ def test_static_vectors_are_those_that_spacy_finds(
     encoder([doc], is_train=True)
     wanted = {tuple(vocab.get_vector(token.orth).tolist()) for token in doc}
     assert {tuple(row) for row in seen[0].tolist()} == wanted
+
+
+@TABLES
+@pytest.mark.parametrize("depth", [1, 2])
+def test_static_vectors_are_read_in_tagging_as_in_training(
+    vocab: Vocab, make_table: Table, depth: int
+) -> None:
+    make_table(vocab)
+    settings = {"depth": depth, "window": 16, "window_overlap": 3}
+    encoder = make_encoder(vocab, include_static_vectors=True, **settings)
+    assert_as_plain(encoder, [Doc(vocab, words=[" "]), *make_docs(vocab, [40, 0, 1])])
 
 
 def test_a_word_without_a_vector_gets_zeros(vocab: Vocab) -> None:

@@ -84,7 +84,7 @@ def make_small(name: str, folder: Path) -> Overrides:
     if name == "pretraining":
         # The words of its raw text occur once or twice.
         overrides[f"{tok2vec}.min_word_count"] = 1
-    return {**overrides, "training.max_steps": 80, "training.eval_frequency": 20}
+    return {**overrides, "training.max_steps": 100, "training.eval_frequency": 20}
 
 
 def make_paths(name: str, folder: Path) -> Overrides:

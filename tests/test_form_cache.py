@@ -1,12 +1,15 @@
 import os
 import signal
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import List
+from typing import Callable, List, Set
 
 import numpy
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -28,10 +31,12 @@ class Computed:
         return torch.from_numpy(forms.astype("float32"))[:, None].repeat(1, WIDTH)
 
 
-def look_up(cache: FormCache, computed: Computed, *forms: int) -> None:
+def look_up(
+    cache: FormCache, compute: Callable[[NDArray[numpy.uint64]], Tensor], *forms: int
+) -> None:
     """Look up forms, and see that what comes back is theirs."""
     wanted = numpy.unique(numpy.asarray(forms, dtype="uint64"))
-    table, rows = cache.look_up(wanted, computed)
+    table, rows = cache.look_up(wanted, compute)
     found = table[torch.from_numpy(rows)]
     assert found.tolist() == [[float(form)] * WIDTH for form in wanted]
     assert torch.equal(table[:1], FIRST_ROW)
@@ -66,6 +71,18 @@ def test_more_forms_than_fit_are_right_when_they_are_needed_at_once() -> None:
     assert computed.forms == [1, 2, 3, 4, 5, 6] * 2
 
 
+@given(st.lists(st.sets(st.integers(0, 12)), max_size=12), st.integers(0, 8))
+def test_rows_are_right_whatever_was_looked_up_before(
+    requests: List[Set[int]], max_forms: int
+) -> None:
+    cache, computed = FormCache(FIRST_ROW, max_bytes=max_forms * FORM_BYTES), Computed()
+    for request in requests:
+        look_up(cache, computed, *request)
+    # What fits is never computed again.
+    if len(set().union(*requests)) <= max_forms:
+        assert len(computed.forms) == len(set(computed.forms))
+
+
 def test_the_memory_of_the_table_is_bounded() -> None:
     cache, computed = FormCache(FIRST_ROW, max_bytes=100 * FORM_BYTES), Computed()
     for first in range(0, 5000, 10):
@@ -98,11 +115,19 @@ def test_an_error_leaves_the_cache_as_it_was() -> None:
 
 def test_threads_get_the_rows_of_their_own_forms() -> None:
     cache, computed = FormCache(FIRST_ROW, max_bytes=50 * FORM_BYTES), Computed()
+    is_busy = threading.Lock()
+
+    def compute(forms: NDArray[numpy.uint64]) -> Tensor:
+        # Two at a time would write into the same rows of the table.
+        assert is_busy.acquire(blocking=False)
+        time.sleep(0.0005)  # Lets other threads go on, as torch does.
+        is_busy.release()
+        return computed(forms)
 
     def work(seed: int) -> None:
         generator = numpy.random.default_rng(seed)
-        for _ in range(200):
-            look_up(cache, computed, *generator.integers(0, 100, size=10).tolist())
+        for _ in range(100):
+            look_up(cache, compute, *generator.integers(0, 100, size=10).tolist())
 
     with ThreadPoolExecutor(max_workers=4) as executor:
         list(executor.map(work, range(4)))

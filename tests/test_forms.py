@@ -9,7 +9,13 @@ from spacy.vectors import Vectors
 from spacy.vocab import Vocab
 
 from spacy_lstm_tagger.build_vocabulary import build_vocabulary
-from spacy_lstm_tagger.forms import Forms, find_vocabs, read_tokens, spell_forms
+from spacy_lstm_tagger.forms import (
+    Forms,
+    find_forms,
+    find_vocabs,
+    read_tokens,
+    spell_forms,
+)
 from spacy_lstm_tagger.vocabulary import (
     PADDING,
     UNKNOWN_CHARACTER,
@@ -44,11 +50,12 @@ def extract(
     docs: List[Doc], vocabulary: Vocabulary, max_characters: int = 24
 ) -> Extracted:
     tokens = read_tokens(docs)
-    orths, first, token_forms = numpy.unique(
-        tokens.orths, return_index=True, return_inverse=True
-    )
+    first, token_forms = find_forms(tokens.orths, tokens.vector_keys)
     forms: Forms = spell_forms(
-        orths, find_vocabs(docs), vocabulary, max_characters=max_characters
+        tokens.orths[first],
+        find_vocabs(docs),
+        vocabulary,
+        max_characters=max_characters,
     )
     return Extracted(
         forms.word_rows,

@@ -9,6 +9,8 @@ from typing import Any, Dict, Iterator, List
 import numpy
 import pytest
 import spacy
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 from spacy.language import Language
 from spacy.tokens import Doc
@@ -17,21 +19,23 @@ from spacy.training.converters import conllu_to_docs
 from spacy.util import fix_random_seed, load_model_from_config, minibatch
 from spacy.vectors import Vectors
 from spacy.vocab import Vocab
-from taggers import get_tagger
+from taggers import ROUND_TRIPS, get_tagger
 from thinc.api import Adam, Model
-from thinc.layers.pytorchwrapper import forward as plain_forward
 from util import (
     TRAIN_DATA,
+    all_weights,
+    assert_as_plain,
     encoder_of,
     make_doc,
     make_examples,
     make_trained,
     make_untrained,
+    same_weights,
     small,
     tags_of,
 )
 
-from spacy_lstm_tagger import lstm_tagger
+from spacy_lstm_tagger import lstm_tagger, windows
 
 SAMPLE = Path(__file__).parents[1] / "assets" / "sample"
 WORDS = [word for words, _ in TRAIN_DATA for word in words]
@@ -49,13 +53,6 @@ def make_docs(vocab: Vocab, lengths: List[int]) -> List[Doc]:
     ]
 
 
-def assert_as_plain(encoder: Model, docs: List[Doc]) -> None:
-    """That tagging gives the vectors of the network without dropout."""
-    wanted, _ = plain_forward(encoder, docs, False)
-    for found, plain in zip(encoder.predict(docs), wanted):
-        numpy.testing.assert_allclose(found, plain, atol=1e-5)
-
-
 @pytest.mark.parametrize("depth", [1, 2, 3])
 @pytest.mark.parametrize("lengths", [[1], [7, 0, 30, 1, 3], [200, 16, 17, 5]])
 def test_the_vectors_are_those_of_the_network(depth: int, lengths: List[int]) -> None:
@@ -67,6 +64,27 @@ def test_the_vectors_are_those_of_the_network(depth: int, lengths: List[int]) ->
 def test_whitespace_gets_what_the_network_gives_it(words: List[str]) -> None:
     nlp = make_trained(steps=3)
     assert_as_plain(encoder_of(nlp), [Doc(nlp.vocab, words=words), Doc(nlp.vocab)])
+
+
+@pytest.fixture(scope="module")
+def windowed() -> Language:
+    """A pipeline that cuts most documents."""
+    return make_trained(config=small(depth=2, window=8, window_overlap=2), steps=3)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    lengths=st.lists(st.integers(0, 40), min_size=1, max_size=8).filter(any),
+    max_lanes=st.integers(1, 5),
+    max_laid_out=st.integers(1, 60),
+)
+def test_the_vectors_do_not_depend_on_how_windows_are_laid_out(
+    windowed: Language, lengths: List[int], max_lanes: int, max_laid_out: int
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(windows, "MAX_LANES", max_lanes)
+        patch.setattr(windows, "MAX_LAID_OUT", max_laid_out)
+        assert_as_plain(encoder_of(windowed), make_docs(windowed.vocab, lengths))
 
 
 # What is remembered is forgotten when it no longer holds.
@@ -86,6 +104,24 @@ def test_after_an_update(nlp: Language) -> None:
     nlp.update(make_examples(nlp), sgd=nlp.create_optimizer())
     assert_as_plain(encoder_of(nlp), docs)
     assert not numpy.allclose(before[0], encoder_of(nlp).predict(docs)[0], atol=1e-6)
+
+
+def test_after_a_rehearsal(nlp: Language) -> None:
+    docs = make_docs(nlp.vocab, [20, 5])
+    nlp.resume_training()
+    before = encoder_of(nlp).predict(docs)
+    sgd = Adam(0.01)
+    for _ in range(2):  # It learns only where it differs from its tutor.
+        nlp.update(make_examples(nlp), sgd=sgd)
+        nlp.rehearse(make_examples(nlp), sgd=sgd)
+        assert_as_plain(encoder_of(nlp), docs)
+    assert not numpy.allclose(before[0], encoder_of(nlp).predict(docs)[0], atol=1e-6)
+
+
+def test_after_it_is_initialized_again(nlp: Language) -> None:
+    words = ["Entirely", "other", "words"]
+    nlp.initialize(lambda: make_examples(nlp, [(words, ["ADV", "ADJ", "NNS"])]))
+    assert_as_plain(encoder_of(nlp), [make_doc(nlp, words), *make_docs(nlp.vocab, [9])])
 
 
 def test_with_and_after_averages(nlp: Language) -> None:
@@ -125,9 +161,12 @@ def test_a_copy_remembers_nothing(nlp: Language, duplicate: Any) -> None:
     assert encoder.shims[0]._derived is not None and shim._derived is None
 
 
-def test_a_copy_that_is_trained_is_not_mistaken_for_the_original(nlp: Language) -> None:
+@pytest.mark.parametrize("round_trip", ROUND_TRIPS)
+def test_a_copy_that_is_trained_is_not_mistaken_for_the_original(
+    nlp: Language, round_trip: Any, tmp_path: Path
+) -> None:
     docs = make_docs(nlp.vocab, [20, 5])
-    copied = load_model_from_config(nlp.config).from_bytes(nlp.to_bytes())
+    copied = round_trip(nlp, tmp_path)
     copied.update(make_examples(copied), sgd=copied.create_optimizer())
     assert_as_plain(encoder_of(nlp), docs)
     assert_as_plain(encoder_of(copied), make_docs(copied.vocab, [20, 5]))
@@ -147,6 +186,33 @@ def test_after_other_static_vectors() -> None:
     nlp.vocab.set_vector(docs[0][0].text, numpy.ones(4, dtype="float32"))
     assert_as_plain(encoder, docs)
     assert not numpy.allclose(before[0], encoder.predict(docs)[0], atol=1e-6)
+
+
+def test_vectors_of_norms_are_those_of_the_token() -> None:
+    """The norm of "'s" is "us" in "let's" and "'s" in "it's"."""
+    nlp = spacy.blank("en")
+    strings = nlp.vocab.strings
+    data = numpy.asarray([[1.0, 0.0], [0.0, 1.0]], dtype="float32")
+    keys = [strings.add("us"), strings.add("'s")]
+    nlp.vocab.vectors = Vectors(strings=strings, data=data, keys=keys, attr="NORM")
+    nlp.add_pipe("lstm_tagger", config=small(include_static_vectors=True))
+    nlp.initialize(lambda: make_examples(nlp))
+    docs = [nlp.make_doc("it's"), nlp.make_doc("let's go now")]
+    together = encoder_of(nlp).predict(docs)
+    assert_as_plain(encoder_of(nlp), docs)
+    for doc, vectors in zip(docs, together, strict=True):
+        alone = encoder_of(nlp).predict([doc])[0]
+        numpy.testing.assert_allclose(vectors, alone, atol=1e-5)
+
+
+def test_a_vector_that_is_no_number_changes_no_other_document() -> None:
+    nlp = spacy.blank("en")
+    nlp.vocab.set_vector("dog", numpy.asarray([numpy.nan, numpy.inf], dtype="float32"))
+    nlp.add_pipe("lstm_tagger", config=small(include_static_vectors=True))
+    nlp.initialize(lambda: make_examples(nlp))
+    docs = [make_doc(nlp, words) for words, _ in TRAIN_DATA * 100]
+    for doc, vectors in zip(docs, encoder_of(nlp).predict(docs), strict=True):
+        assert numpy.isfinite(vectors).all(), doc
 
 
 def test_for_the_documents_of_another_vocab(nlp: Language) -> None:
@@ -262,16 +328,30 @@ def log(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
     logger.removeHandler(caplog.handler)
 
 
-def test_the_choice_of_a_precision_is_logged(
-    trained: Language, log: pytest.LogCaptureFixture
+def test_the_choice_of_a_precision_is_logged_once(
+    log: pytest.LogCaptureFixture,
 ) -> None:
-    auto = in_precision(trained, "auto")
-    log.clear()
-    auto("The dog ate the apple")
-    # It may be passed on to the root logger, too.
-    messages = {record.getMessage() for record in log.records}
-    (message,) = [text for text in messages if "Tagging in" in text]
+    # A width that no other test has, since the choice is made once.
+    nlp = make_untrained(config=small(width=22, precision="auto"))
+    sgd = Adam(0.01)
+    for _ in range(3):
+        nlp.update(make_examples(nlp), sgd=sgd, annotates=["lstm_tagger"])
+    # A record may be passed on to the root logger, too.
+    found = {id(r): r.getMessage() for r in log.records}
+    (message,) = [text for text in found.values() if "Tagging in" in text]
     assert all(name in message for name in ("float32", "bfloat16", "int8"))
+
+
+def test_the_choice_of_a_precision_does_not_change_the_training() -> None:
+    """It comes with the first tags, and is not made again."""
+
+    def train() -> Dict[str, NDArray]:
+        nlp = make_untrained(config=small(width=18, precision="auto"))
+        nlp(make_doc(nlp))
+        nlp.update(make_examples(nlp), drop=0.3, sgd=Adam(0.01))
+        return all_weights(nlp)
+
+    assert same_weights(train(), train())
 
 
 @LOW_PRECISIONS

@@ -204,7 +204,7 @@ def assert_same_vocabulary(left: Vocabulary, right: Vocabulary) -> None:
         assert getattr(left, name).tolist() == getattr(right, name).tolist()
 
 
-def train(nlp: Language, steps: int = 100) -> List[float]:
+def train(nlp: Language, steps: int = 150) -> List[float]:
     optimizer = nlp.create_optimizer()
     optimizer.learn_rate = 0.02
     history = []

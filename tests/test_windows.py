@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spacy_lstm_tagger import windows
 from spacy_lstm_tagger.windows import (
     MAX_BATCH_POSITIONS,
     MAX_LAID_OUT,
@@ -176,14 +177,17 @@ def test_lanes_keep_every_token_exactly_once(
 
 
 @given(DOC_LENGTHS, window_settings())
-def test_lanes_have_all_tokens_of_all_windows(
+def test_each_window_stands_in_one_lane_step_after_step(
     lengths: numpy.ndarray, settings: Tuple[int, int]
 ) -> None:
     window, overlap = settings
     cut = cut_windows(lengths, window=window, overlap=overlap)
-    wanted = [t for start, end in zip(cut.start, cut.end) for t in range(start, end)]
-    found = [token for lanes in lay_out_windows(cut) for token in lanes.tokens]
-    assert sorted(found) == sorted(wanted)
+    found: List[Tuple[int, int]] = []
+    for lanes in lay_out_windows(cut):
+        for tokens in (lanes.tokens[run] for run in runs_of(lanes)):
+            assert (numpy.diff(tokens) == 1).all()
+            found.append((tokens[0], tokens[-1] + 1))
+    assert sorted(found) == sorted(zip(cut.start, cut.end))
 
 
 @given(DOC_LENGTHS, window_settings())
@@ -225,6 +229,44 @@ def test_lanes_are_bounded_and_mostly_filled(
         longest = max(len(run) for run in runs_of(lanes)) + 1
         n_needed = len(lanes.tokens) + len(runs_of(lanes))
         assert lanes.n_steps * lanes.n_lanes < n_needed + longest * lanes.n_lanes
+
+
+@given(DOC_LENGTHS, window_settings(), st.integers(1, 5), st.integers(1, 60))
+def test_windows_in_several_lots_of_lanes_lose_no_token(
+    lengths: numpy.ndarray,
+    settings: Tuple[int, int],
+    max_lanes: int,
+    max_laid_out: int,
+) -> None:
+    window, overlap = settings
+    cut = cut_windows(lengths, window=window, overlap=overlap)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(windows, "MAX_LANES", max_lanes)
+        patch.setattr(windows, "MAX_LAID_OUT", max_laid_out)
+        laid_out = lay_out_windows(cut)
+    kept = [token for lanes in laid_out for token in lanes.tokens[lanes.kept]]
+    assert sorted(kept) == list(range(lengths.sum()))
+    for lanes in laid_out:
+        assert lanes.n_lanes <= max_lanes
+        assert len(lanes.tokens) <= max_laid_out or len(runs_of(lanes)) == 1
+        for positions in (lanes.ahead, lanes.back):
+            assert positions.max() < lanes.n_steps * lanes.n_lanes
+
+
+def test_no_windows_have_no_lanes() -> None:
+    cut = cut_windows(numpy.asarray([0, 0]), window=8, overlap=2)
+    assert lay_out_windows(cut) == []
+
+
+@pytest.mark.parametrize(
+    "lengths, window", [([100] * 1000, 256), ([40_000, 10], 50_000)]
+)
+def test_windows_that_are_laid_out_together_are_bounded(
+    lengths: List[int], window: int
+) -> None:
+    cut = cut_windows(numpy.asarray(lengths), window=window, overlap=32)
+    for lanes in lay_out_windows(cut):
+        assert len(runs_of(lanes)) == 1 or len(lanes.tokens) <= MAX_LAID_OUT
 
 
 def test_a_huge_document_makes_many_full_lanes_of_bounded_size() -> None:

@@ -12,6 +12,7 @@ from spacy.language import Language
 from spacy.tokens import Doc, DocBin
 from spacy.training import Example
 from spacy.util import fix_random_seed
+from thinc.layers.pytorchwrapper import forward as plain_forward
 from typer.testing import CliRunner
 
 # The settings of an lstm_tagger that is trained in a second.
@@ -109,6 +110,13 @@ def encoder_of(nlp: Language, name: str = "lstm_tagger") -> Any:
     """The thinc layer around the torch module."""
     model = nlp.get_pipe(name).model  # type: ignore[attr-defined]
     return next(node for node in model.walk() if node.name == "word_char_bilstm")
+
+
+def assert_as_plain(encoder: Any, docs: List[Doc]) -> None:
+    """That tagging gives the vectors of the network without dropout."""
+    wanted, _ = plain_forward(encoder, docs, False)
+    for found, plain in zip(encoder.predict(docs), wanted, strict=True):
+        numpy.testing.assert_allclose(found, plain, atol=1e-5)
 
 
 def torch_weights(nlp: Language, name: str = "lstm_tagger") -> Dict[str, NDArray]:

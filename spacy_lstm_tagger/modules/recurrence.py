@@ -21,7 +21,7 @@ def separator(width: int) -> Tensor:
     width (int): Width of the hidden state.
     RETURNS (Tensor): *Shape:* (4 * width,)
     """
-    gates = torch.full((4 * width,), -torch.inf)
+    gates = torch.full((4 * width,), -torch.inf, device="cpu")
     gates[3 * width :] = 0.0
     return gates
 
@@ -39,7 +39,7 @@ class StateInputs:
         self._vectors = vectors
         self._rows = rows.flatten(1)
         self._product = product
-        self._met = torch.empty((*rows.shape[1:], vectors.shape[1]))
+        self._met = vectors.new_empty((*rows.shape[1:], vectors.shape[1]))
 
     def add_to(self, sums: Tensor, step: int) -> None:
         """Add their products to what the gates get. *Shape:* (2, n_lanes, 4 * width)"""
@@ -68,10 +68,10 @@ def read_lanes(
     """
     n_steps, n_lanes, _ = rows.shape
     width = gates.shape[1] // 4
-    hidden = torch.empty((n_steps, n_lanes, N_DIRECTIONS, width))
-    cell = torch.zeros((n_lanes, N_DIRECTIONS, width))
+    hidden = gates.new_empty((n_steps, n_lanes, N_DIRECTIONS, width))
+    cell = gates.new_zeros((n_lanes, N_DIRECTIONS, width))
     squashed = torch.empty_like(cell)
-    sums = torch.empty((n_lanes, N_DIRECTIONS, 4 * width))
+    sums = gates.new_empty((n_lanes, N_DIRECTIONS, 4 * width))
     flat, by_direction = sums.flatten(0, 1), sums.transpose(0, 1)
     sigmoids, candidate = sums[..., : 3 * width], sums[..., 3 * width :]
     enter, keep, leave = sigmoids.chunk(3, dim=2)

@@ -145,7 +145,7 @@ class _Layer:
         vectors (Tensor): *Shape:* (n_tokens, in_width)
         RETURNS (Tensor): *Shape:* (n_steps, n_lanes, 2, width)
         """
-        tokens = torch.arange(1, len(vectors) + 1)
+        tokens = torch.arange(1, len(vectors) + 1, device=vectors.device)
         nothing = vectors.new_zeros((1, vectors.shape[1]))
         inputs = StateInputs(
             torch.cat((nothing, vectors)), _meet(tokens, tokens, lanes), self._input

@@ -44,6 +44,22 @@ def test_a_row_does_not_depend_on_the_rows_beside_it(name: str, n: int) -> None:
     torch.testing.assert_close(part, together[:, :n], atol=0.0, rtol=0.0)
 
 
+@pytest.mark.parametrize("name", ["bfloat16", "int8"])
+@pytest.mark.parametrize("width", [8, 100, 128])
+def test_a_lane_does_not_depend_on_the_lanes_beside_it(name: str, width: int) -> None:
+    """The recurrence has its states lane after lane, not direction after direction."""
+    torch.manual_seed(0)
+    product = PRODUCTS[name](torch.randn(2, width, 4 * width))
+    states = torch.rand(128, 2, width) * 2 - 1
+    together = torch.zeros(128, 2, 4 * width)
+    product.add_to(together.transpose(0, 1), states.transpose(0, 1))
+    for n in (*range(1, 20), 31, 32, 33, 64, 127):
+        for lanes in (slice(n), slice(128 - n, None)):
+            part = torch.zeros(n, 2, 4 * width)
+            product.add_to(part.transpose(0, 1), states[lanes].transpose(0, 1))
+            assert torch.equal(part, together[lanes]), lanes
+
+
 @NAMES
 def test_weights_of_zero_add_nothing(name: str) -> None:
     weights, states, sums = make_case()

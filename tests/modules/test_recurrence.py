@@ -2,6 +2,8 @@ from typing import List, Optional, Tuple
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from spacy_lstm_tagger.modules.precision import Float32Product
@@ -13,8 +15,9 @@ from spacy_lstm_tagger.modules.recurrence import (
 )
 
 WIDTH, IN_WIDTH = 5, 3
-# Sequences in each lane, one after the other.
-LANES = [[4, 2], [7], [1, 1, 1]]
+# Lengths of the sequences in each lane, one after the other.
+Lanes = List[List[int]]
+LANES: Lanes = [[4, 2], [7], [1, 1, 1]]
 
 
 def make_lstms(seed: int = 0) -> List[nn.LSTM]:
@@ -38,13 +41,13 @@ def bias_of(lstms: List[nn.LSTM]) -> Tensor:
     return weights_of(lstms, "bias_ih_l0") + weights_of(lstms, "bias_hh_l0")
 
 
-def lay_out() -> Tuple[Tensor, int]:
+def lay_out(lanes: Lanes = LANES) -> Tuple[Tensor, int]:
     """The input that each direction meets at each step of each lane, from 1 on, and 0
     where there is none; and the number of inputs."""
-    n_steps = max(sum(lane) + len(lane) for lane in LANES)
-    rows = torch.zeros((n_steps, len(LANES), N_DIRECTIONS), dtype=torch.int64)
+    n_steps = max(sum(lane) + len(lane) for lane in lanes)
+    rows = torch.zeros((n_steps, len(lanes), N_DIRECTIONS), dtype=torch.int64)
     first = 1
-    for i, lane in enumerate(LANES):
+    for i, lane in enumerate(lanes):
         step = 0
         for length in lane:
             tokens = torch.arange(first, first + length)
@@ -54,12 +57,12 @@ def lay_out() -> Tuple[Tensor, int]:
     return rows, first - 1
 
 
-def read_alone(lstms: List[nn.LSTM], inputs: Tensor) -> Tensor:
+def read_alone(lstms: List[nn.LSTM], inputs: Tensor, lanes: Lanes = LANES) -> Tensor:
     """The states of each sequence by itself, at its place in the lanes."""
-    rows, _ = lay_out()
+    rows, _ = lay_out(lanes)
     states = torch.zeros((*rows.shape, WIDTH))
     with torch.no_grad():
-        for i, lane in enumerate(LANES):
+        for i, lane in enumerate(lanes):
             step = 0
             for length in lane:
                 for direction, lstm in enumerate(lstms):
@@ -70,10 +73,10 @@ def read_alone(lstms: List[nn.LSTM], inputs: Tensor) -> Tensor:
 
 
 def read_together(
-    lstms: List[nn.LSTM], inputs: Tensor, *, beforehand: bool
+    lstms: List[nn.LSTM], inputs: Tensor, lanes: Lanes = LANES, *, beforehand: bool
 ) -> Tuple[Tensor, Tensor]:
     """The states in the lanes, and where something was read."""
-    rows, n_inputs = lay_out()
+    rows, n_inputs = lay_out(lanes)
     recurrent = Float32Product(weights_of(lstms, "weight_hh_l0").transpose(1, 2))
     weights = weights_of(lstms, "weight_ih_l0").transpose(1, 2)
     gates = bias_of(lstms)[:, None].repeat(1, n_inputs, 1)
@@ -97,6 +100,24 @@ def test_sequences_in_lanes_are_read_as_by_torch_one_by_one(beforehand: bool) ->
     inputs = torch.rand((lay_out()[1], IN_WIDTH)) * 2 - 1
     states, is_read = read_together(lstms, inputs, beforehand=beforehand)
     torch.testing.assert_close(states[is_read], read_alone(lstms, inputs)[is_read])
+
+
+@settings(deadline=None)
+@given(
+    lanes=st.lists(
+        st.lists(st.integers(1, 9), min_size=1, max_size=4), min_size=1, max_size=5
+    ),
+    beforehand=st.booleans(),
+)
+def test_sequences_of_any_lengths_are_read_as_by_torch_one_by_one(
+    lanes: Lanes, beforehand: bool
+) -> None:
+    lstms = make_lstms()
+    inputs = torch.rand((lay_out(lanes)[1], IN_WIDTH)) * 2 - 1
+    states, is_read = read_together(lstms, inputs, lanes, beforehand=beforehand)
+    wanted = read_alone(lstms, inputs, lanes)
+    torch.testing.assert_close(states[is_read], wanted[is_read], atol=1e-5, rtol=0.0)
+    assert (states[~is_read] == 0.0).all()
 
 
 @pytest.mark.parametrize("scale", [1.0, 1e4])
