@@ -84,7 +84,8 @@ def read_docs(
     tokens = read_tokens(docs)
     whitespace = prepared.whitespace
     vectors = whitespace.new_empty((len(tokens.is_read), len(whitespace)))
-    vectors[torch.from_numpy(~tokens.is_read)] = whitespace
+    if not tokens.is_read.all():
+        vectors[torch.from_numpy(~tokens.is_read)] = whitespace
     places = numpy.flatnonzero(tokens.is_read)
     windows = cut_windows(tokens.doc_lengths, window=window, overlap=overlap)
     for lanes in lay_out_windows(windows):
@@ -100,7 +101,7 @@ def read_docs(
         lane_places = torch.from_numpy(places[lanes.tokens])
         parts = encoder.read(gates, torch.from_numpy(rows), lane_tensors(lanes))
         for part, found in parts:
-            vectors[lane_places[part]] = found
+            vectors.index_copy_(0, lane_places.index_select(0, part), found)
     return vectors.numpy()
 
 

@@ -1,6 +1,7 @@
 """The pipeline component `lstm_tagger`."""
 
 import contextlib
+import itertools
 from pathlib import Path
 from typing import (
     Any,
@@ -628,4 +629,5 @@ def _parts(docs: Iterable[Doc]) -> Iterator[List[Doc]]:
 
 def _split(values: NDArray, docs: Sequence[Doc]) -> List[NDArray]:
     """Split what is known of all tokens into what is known of each document."""
-    return numpy.split(values, numpy.cumsum([len(doc) for doc in docs])[:-1])
+    ends = itertools.accumulate(len(doc) for doc in docs)
+    return [values[end - len(doc) : end] for doc, end in zip(docs, ends)]

@@ -100,6 +100,11 @@ def cut_windows(
     """
     stride = window - 2 * overlap
     extra = numpy.maximum(doc_lengths - window, 0)
+    if not extra.any():
+        # Most batches, and for a single sentence the steps below take a while.
+        end = numpy.cumsum(doc_lengths)[doc_lengths > 0]
+        start = end - doc_lengths[doc_lengths > 0]
+        return Windows(start=start, end=end, keep_start=start, keep_end=end)
     n_windows = numpy.where(doc_lengths > 0, 1 + -(-extra // stride), 0)
     doc = numpy.repeat(numpy.arange(len(doc_lengths)), n_windows)
     first_window = numpy.cumsum(n_windows) - n_windows

@@ -118,7 +118,7 @@ class TaggingEncoder:
     def _finish(self, states: Tensor) -> Tensor:
         """The same as `WordCharEncoder.finish`."""
         hidden, norm = self.encoder.hidden, self.encoder.layer_norm
-        sums = hidden.bias.repeat(len(states), 1)
+        sums = torch.empty_like(states).copy_(hidden.bias)
         self._hidden.add_to(sums[None], states[None])
         return functional.layer_norm(
             functional.elu_(sums).add_(states),
@@ -159,9 +159,9 @@ class _Layer:
 def _meet(ahead: Tensor, back: Tensor, lanes: LaneTensors) -> Tensor:
     """Rows of tables, from where the tokens are to where each direction meets them, and
     row 0 elsewhere. *Shape:* (n_tokens,) to (n_steps, n_lanes, 2)"""
-    rows = ahead.new_zeros((lanes.n_steps * lanes.n_lanes, N_DIRECTIONS))
-    rows[lanes.ahead, 0] = ahead
-    rows[lanes.back, 1] = back
+    rows = ahead.new_zeros(lanes.n_steps * lanes.n_lanes * N_DIRECTIONS)
+    rows.index_copy_(0, N_DIRECTIONS * lanes.ahead, ahead)
+    rows.index_copy_(0, N_DIRECTIONS * lanes.back + 1, back)
     return rows.view(lanes.n_steps, lanes.n_lanes, N_DIRECTIONS)
 
 
