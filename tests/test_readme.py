@@ -21,6 +21,9 @@ SHORTER = {
     "benchmarks/accuracy.py": "--max-steps 2 --stock-max-steps 2",
     "benchmarks/decoding.py": "--seeds 1 --max-steps 2",
     "benchmarks/crf.py": "--words 40 --repeats 1",
+    # Another plot, not the one that is committed.
+    "benchmarks/speed.py": "--max-steps 5 --stock-max-steps 5 --repeats 1 "
+    "--max-doc-length 1000 --jobs 2 --plot speed.svg",
 }
 # What each command has to print or to leave behind, by how it begins.
 EXPECTED = {
@@ -37,6 +40,7 @@ EXPECTED = {
     "benchmarks/whitespace.py": "tags changed",
     "benchmarks/decoding.py": "| crf posterior |",
     "benchmarks/crf.py": "| 1067 |",
+    "benchmarks/speed.py": "| fast (auto) |",
 }
 
 
