@@ -30,26 +30,27 @@ def make_encoder(settings: Dict[str, Any], *, precision: str, **attrs: Any) -> E
 
     settings (Dict[str, Any]): Arguments of `WordCharEncoder` that come from the
         config.
-    precision (str): "float32", "bfloat16", "int8" or "auto". It is no attribute, since
-        those are saved with the weights, and would win over the config.
+    precision (str): "float32", "bfloat16", "int8" or "auto".
     attrs (Any): What else its attributes are to be.
     """
-    convert_inputs = partial(_convert_inputs, precision)
-    model = PyTorchWrapper_v3(cast(Any, None), convert_inputs, _convert_outputs)
+    model = PyTorchWrapper_v3(cast(Any, None), _convert_inputs, _convert_outputs)
     model.name = "word_char_bilstm"
     model.set_dim("nO", settings["width"])
-    model.shims[0] = AveragingShim(
+    shim = AveragingShim(
         None,
         serialize_model=save_encoder,
         deserialize_model=partial(load_encoder, settings),
     )
+    # Not an attribute, since those are saved with the weights, and win over the config.
+    shim.precision = precision
+    model.shims[0] = shim
     model.attrs.update(dropout_rate=0.0, vocabulary=None, **attrs)
-    model.replace_callbacks(partial(_forward, precision), init=partial(_init, settings))
+    model.replace_callbacks(_forward, init=partial(_init, settings))
     return model
 
 
 def _forward(
-    precision: str, model: Encoder, docs: List[Doc], is_train: bool
+    model: Encoder, docs: List[Doc], is_train: bool
 ) -> Tuple[List[Floats2d], Callable[[List[Floats2d]], List[Doc]]]:
     if not any(len(doc) for doc in docs):
         width = model.get_dim("nO")
@@ -61,7 +62,7 @@ def _forward(
     if is_train or shim.device.type != "cpu":
         return pytorch_forward(model, docs, is_train)
     vectors = read_docs(
-        shim.derive(partial(PreparedEncoder, precision=precision)),
+        shim.derive(partial(PreparedEncoder, precision=shim.precision)),
         docs,
         max_characters=model.attrs["max_characters"],
         window=model.attrs["window"],
@@ -76,7 +77,7 @@ def _split(model: Encoder, docs: List[Doc], vectors: Floats2d) -> List[Floats2d]
 
 
 def _convert_inputs(
-    precision: str, model: Encoder, docs: List[Doc], is_train: bool
+    model: Encoder, docs: List[Doc], is_train: bool
 ) -> Tuple[ArgsKwargs, Callable[[ArgsKwargs], List[Doc]]]:
     shim = cast(AveragingShim, model.shims[0])
     attrs = model.attrs
@@ -106,7 +107,7 @@ def _convert_inputs(
         ),
         kwargs={
             "dropout": attrs["dropout_rate"] if is_train else 0.0,
-            "mixed_precision": use_mixed_precision(precision, shim.device),
+            "mixed_precision": use_mixed_precision(shim.precision, shim.device),
         },
     )
     return inputs, lambda d_inputs: []

@@ -32,6 +32,9 @@ class AveragingShim(PyTorchShim):
     And it keeps what tagging has made of the weights, until they change.
     """
 
+    # How tagging multiplies. See `WordCharBiLSTM.v1`.
+    precision: str = "float32"
+
     # How often the weights have changed, and what was derived from them last.
     _n_changes: int = 0
     _derived: Optional[Tuple[int, Any]] = None
