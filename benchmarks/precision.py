@@ -11,7 +11,8 @@ from spacy.tokens import Doc
 from texts import Text
 from thinc.layers.pytorchwrapper import forward as pytorch_forward
 
-from spacy_lstm_tagger.modules.precision import PRODUCTS, find_fastest
+from spacy_lstm_tagger.inference import choose_precision
+from spacy_lstm_tagger.modules.precision import PRODUCTS
 
 
 def compare_precisions(
@@ -63,4 +64,4 @@ def predict_plain(nlp: Language, docs: List[Doc]) -> NDArray:
 def fastest_precision(nlp: Language) -> str:
     """What "auto" is on this machine."""
     lstm = find_encoder(nlp).shims[0]._model.bilstm.layers[0].ahead
-    return find_fastest(lstm.hidden_size)[0]
+    return choose_precision(lstm.hidden_size)

@@ -60,8 +60,8 @@ def build_lstm_crf_tagger(
 
 
 def build_word_char_bilstm(
-    width: int = 256,
-    depth: int = 1,
+    width: int = 400,
+    depth: int = 2,
     word_width: int = 150,
     character_width: int = 50,
     character_lstm_width: int = 300,

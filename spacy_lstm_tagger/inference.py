@@ -36,7 +36,7 @@ class PreparedEncoder:
 
     def __init__(self, encoder: WordCharEncoder, precision: str) -> None:
         if precision == AUTO:
-            precision = _choose_precision(len(encoder.whitespace) // 2)
+            precision = choose_precision(len(encoder.whitespace) // 2)
         self.vocabulary = encoder.vocabulary
         self.whitespace = encoder.whitespace.detach()
         self.encoder = TaggingEncoder(encoder, PRODUCTS[precision])
@@ -134,7 +134,9 @@ def use_mixed_precision(precision: str, device: torch.device) -> bool:
 
 
 @functools.lru_cache(maxsize=None)
-def _choose_precision(width: int) -> str:
+def choose_precision(width: int) -> str:
+    """What "auto" is on this CPU, for states of this width in each direction. It is
+    measured and logged once."""
     chosen, seconds = find_fastest(width)
     times = ", ".join(f"{name} {1e6 * s:.0f}" for name, s in seconds.items())
     logger.info(

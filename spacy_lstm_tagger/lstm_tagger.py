@@ -67,8 +67,8 @@ default_model_config = """
 
 [model.tok2vec]
 @architectures = "spacy_lstm_tagger.WordCharBiLSTM.v1"
-width = 256
-depth = 1
+width = 400
+depth = 2
 word_width = 150
 character_width = 50
 character_lstm_width = 300
