@@ -9,6 +9,7 @@ from typing import Any, Dict, Iterator, List
 import numpy
 import pytest
 import spacy
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -36,6 +37,7 @@ from util import (
 )
 
 from spacy_lstm_tagger import lstm_tagger, windows
+from spacy_lstm_tagger.inference import use_mixed_precision
 
 SAMPLE = Path(__file__).parents[1] / "assets" / "sample"
 WORDS = [word for words, _ in TRAIN_DATA for word in words]
@@ -364,6 +366,18 @@ def test_processes_tag_alike_in_every_precision(
     wanted = [tags_of(doc) for doc in low.pipe(texts)]
     found = [tags_of(doc) for doc in low.pipe(texts, n_process=2, batch_size=1)]
     assert found == wanted and len(wanted[0]) >= 800
+
+
+@pytest.mark.parametrize(
+    "precision, wanted",
+    [("float32", False), ("bfloat16", True), ("int8", False), ("auto", True)],
+)
+def test_a_gpu_has_mixed_precision_where_the_cpu_has_less_than_float32(
+    precision: str, wanted: bool
+) -> None:
+    assert use_mixed_precision(precision, torch.device("cuda")) == wanted
+    # Training on the CPU is in float32.
+    assert not use_mixed_precision(precision, torch.device("cpu"))
 
 
 # Documents are tagged in parts.

@@ -45,7 +45,11 @@ def make_encoder(
 
 
 def read(
-    encoder: WordCharEncoder, rows: List[int], dropout: float = 0.0, vectors: Any = None
+    encoder: WordCharEncoder,
+    rows: List[int],
+    dropout: float = 0.0,
+    vectors: Any = None,
+    **settings: bool,
 ) -> Tensor:
     """The vectors of one sequence, in which each token has a form of its own."""
     n_forms = len(rows)
@@ -60,7 +64,8 @@ def read(
         lengths=torch.tensor([n_forms]),
         kept=torch.arange(n_forms),
     )
-    return encoder(forms, [window], torch.arange(n_forms), dropout=dropout)
+    sources = torch.arange(n_forms)
+    return encoder(forms, [window], sources, dropout=dropout, **settings)
 
 
 @pytest.fixture
@@ -267,3 +272,18 @@ def test_repeated_forms_add_up_their_gradients() -> None:
     unique = gradient_of(forms_of([1, 2]), [0, 1, 0, 0])
     repeated = gradient_of(forms_of([1, 2, 1, 1]), [0, 1, 2, 3])
     torch.testing.assert_close(unique, repeated)
+
+
+def test_mixed_precision_is_near_float32_and_trains_float32_weights() -> None:
+    """As on a GPU, though here torch's autocast is that of the CPU."""
+    encoder = make_encoder([5, 5, 5], width=16)
+    high = read(encoder, [1, 2, 3, 0])
+    low = read(encoder, [1, 2, 3, 0], mixed_precision=True)
+    assert low.dtype == torch.float32
+    torch.testing.assert_close(low, high, atol=0.05, rtol=0.0)
+    assert not torch.equal(low, high)
+    low.square().sum().backward()
+    for name, parameter in encoder.named_parameters():
+        if name != "whitespace":
+            assert parameter.grad is not None and parameter.grad.any(), name
+            assert parameter.grad.dtype == torch.float32
