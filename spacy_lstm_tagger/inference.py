@@ -14,7 +14,8 @@ from thinc.api import NumpyOps
 
 from .form_cache import FormCache
 from .forms import find_forms, find_vocabs, read_tokens, spell_forms
-from .modules.precision import PRODUCTS, find_fastest
+from .modules.precision import PRODUCTS
+from .modules.recurrence import find_fastest
 from .modules.tagging_encoder import TaggingEncoder
 from .modules.word_char_encoder import WordCharEncoder
 from .tensors import form_tensors, lane_tensors
@@ -140,7 +141,7 @@ def choose_precision(width: int) -> str:
     chosen, seconds = find_fastest(width)
     times = ", ".join(f"{name} {1e6 * s:.0f}" for name, s in seconds.items())
     logger.info(
-        "Tagging in %s, since a product of matrices takes in microseconds: %s.",
+        "Tagging in %s, since a step of the LSTM takes in microseconds: %s.",
         chosen,
         times,
     )

@@ -5,17 +5,11 @@ of their integers is known beforehand: no product depends on the rest of the bat
 bfloat16 it may, by a last bit, at widths for which the library adds up in an order
 that depends on the number of rows. Those of configs/ are not among them.)"""
 
-import time
-from typing import Callable, Dict, Protocol, Tuple
+from typing import Callable, Dict, Protocol
 
 import torch
 from torch import Tensor
 
-# Another precision has to be as much faster than the ones before it to be chosen, lest
-# the noise of a measurement decide.
-CLEARLY_FASTER = 0.9
-# What `auto` measures: as many sequences, and repeats.
-N_SEQUENCES, N_REPEATS = 128, 20
 INT8_MAX = 127
 
 
@@ -79,34 +73,3 @@ PRODUCTS: Dict[str, Callable[[Tensor], Product]] = {
     "bfloat16": BFloat16Product,
     "int8": Int8Product,
 }
-
-
-def find_fastest(width: int) -> Tuple[str, Dict[str, float]]:
-    """Find the precision in which this CPU, with the threads it has now, multiplies
-    the states of an LSTM fastest.
-
-    width (int): Width of the states of a direction.
-    RETURNS (Tuple[str, Dict[str, float]]): Its name, and the seconds of each.
-    """
-    # Not random, which would change what a seed does to a training.
-    states = torch.linspace(-1, 1, N_SEQUENCES * 2 * width, device="cpu")
-    states = states.view(N_SEQUENCES, 2, width).transpose(0, 1)
-    weights = states[:, :1].transpose(1, 2).repeat(1, 1, 4 * width)
-    sums = states.repeat(1, 1, 4)
-    seconds = {
-        name: _measure(make(weights), sums, states) for name, make in PRODUCTS.items()
-    }
-    best = "float32"
-    for name in PRODUCTS:
-        if seconds[name] < CLEARLY_FASTER * seconds[best]:
-            best = name
-    return best, seconds
-
-
-def _measure(product: Product, sums: Tensor, states: Tensor) -> float:
-    seconds = []
-    for _ in range(N_REPEATS):
-        start = time.perf_counter()
-        product.add_to(sums, states)
-        seconds.append(time.perf_counter() - start)
-    return min(seconds)

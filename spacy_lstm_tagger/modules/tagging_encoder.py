@@ -117,16 +117,9 @@ class TaggingEncoder:
 
     def _finish(self, states: Tensor) -> Tensor:
         """The same as `WordCharEncoder.finish`."""
-        hidden, norm = self.encoder.hidden, self.encoder.layer_norm
-        sums = torch.empty_like(states).copy_(hidden.bias)
+        sums = torch.empty_like(states).copy_(self.encoder.hidden.bias)
         self._hidden.add_to(sums[None], states[None])
-        return functional.layer_norm(
-            functional.elu_(sums).add_(states),
-            norm.normalized_shape,
-            norm.weight,
-            norm.bias,
-            norm.eps,
-        )
+        return self.encoder.layer_norm(functional.elu_(sums).add_(states))
 
 
 class _Layer:

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from spacy_lstm_tagger.modules.precision import PRODUCTS, find_fastest
+from spacy_lstm_tagger.modules.precision import PRODUCTS
 
 NAMES = pytest.mark.parametrize("name", list(PRODUCTS))
 # Of sums of 64 products of numbers up to 1: what 8 bits and what 24 bits leave.
@@ -73,9 +73,3 @@ def test_there_may_be_one_matrix_only(name: str) -> None:
     together = add(name, weights, states, sums)
     alone = add(name, weights[:1], states[:1], sums[:1])
     torch.testing.assert_close(alone, together[:1], atol=1e-5, rtol=0.0)
-
-
-def test_the_fastest_precision_is_one_that_there_is() -> None:
-    name, seconds = find_fastest(16)
-    assert seconds.keys() == PRODUCTS.keys()
-    assert seconds[name] <= seconds["float32"]

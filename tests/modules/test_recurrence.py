@@ -6,10 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from spacy_lstm_tagger.modules.precision import Float32Product
+from spacy_lstm_tagger.modules.precision import PRODUCTS, Float32Product
 from spacy_lstm_tagger.modules.recurrence import (
     N_DIRECTIONS,
     StateInputs,
+    find_fastest,
     read_lanes,
     separator,
 )
@@ -127,3 +128,9 @@ def test_a_separator_leaves_nothing_of_what_was_before(scale: float) -> None:
     states, is_read = read_together(lstms, inputs, beforehand=True)
     assert (states[~is_read] == 0.0).all()
     torch.testing.assert_close(states[is_read], read_alone(lstms, inputs)[is_read])
+
+
+def test_the_fastest_precision_is_one_that_there_is() -> None:
+    name, seconds = find_fastest(16)
+    assert seconds.keys() == PRODUCTS.keys()
+    assert seconds[name] <= seconds["float32"]
