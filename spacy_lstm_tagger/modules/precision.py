@@ -1,16 +1,18 @@
 """Matrix products in less than 32 bits, for tagging.
 
 What is multiplied are states of an LSTM, which are between -1 and 1, so that the scale
-of their integers is known beforehand: no product depends on the rest of the batch. (In
-bfloat16 it may, by a last bit, at widths for which the library adds up in an order
-that depends on the number of rows. Those of configs/ are not among them.)"""
+of their integers is known beforehand: no product depends on the rest of the batch."""
 
 from typing import Callable, Dict, Protocol
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 INT8_MAX = 127
+# In bfloat16 the CPU's library may add up in an order that depends on the number of
+# rows: it is always the same.
+BLOCK = 128
 
 
 class Product(Protocol):
@@ -44,7 +46,11 @@ class BFloat16Product:
 
     def add_to(self, sums: Tensor, states: Tensor) -> None:
         """See `Product`."""
-        sums.add_(torch.bmm(states.bfloat16(), self.weights))
+        low = states.bfloat16()
+        for part, rows in zip(sums.split(BLOCK, dim=1), low.split(BLOCK, dim=1)):
+            n_rows = rows.shape[1]
+            padded = functional.pad(rows, (0, 0, 0, BLOCK - n_rows))
+            part.add_(torch.bmm(padded, self.weights)[:, :n_rows])
 
 
 class Int8Product:

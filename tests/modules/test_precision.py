@@ -45,7 +45,7 @@ def test_a_row_does_not_depend_on_the_rows_beside_it(name: str, n: int) -> None:
 
 
 @pytest.mark.parametrize("name", ["bfloat16", "int8"])
-@pytest.mark.parametrize("width", [8, 100, 128])
+@pytest.mark.parametrize("width", [8, 100, 128, 150, 300])
 def test_a_lane_does_not_depend_on_the_lanes_beside_it(name: str, width: int) -> None:
     """The recurrence has its states lane after lane, not direction after direction."""
     torch.manual_seed(0)
