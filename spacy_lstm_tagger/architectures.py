@@ -65,7 +65,9 @@ def build_word_char_bilstm(
     word_width: int = 150,
     character_width: int = 50,
     character_lstm_width: int = 300,
+    spacing_width: int = 10,
     word_dropout: float = 0.25,
+    spacing_dropout: float = 0.1,
     input_dropout: float = 1.0,
     layer_dropout: float = 0.5,
     min_word_count: int = 1,
@@ -89,9 +91,14 @@ def build_word_char_bilstm(
     character_width (int): Width of the character embeddings.
     character_lstm_width (int): Width of the character vectors of words: both
         directions together, so even.
+    spacing_width (int): Width of the embeddings that tell on which sides a word has
+        whitespace. 0 for a model that does not read it.
     word_dropout (float): In training, a word of frequency f is read as an unknown
         one with probability word_dropout / (word_dropout + f), if the dropout of
         the training is not 0.
+    spacing_dropout (float): In training, the rate of windows whose words are all
+        read as if they had whitespace on both sides, as those of Docs without known
+        spaces are, likewise.
     input_dropout (float): Dropout on the input of the BiLSTM, as a multiple of
         the dropout of the training.
     layer_dropout (float): Dropout after each of its layers, likewise.
@@ -116,7 +123,9 @@ def build_word_char_bilstm(
         "word_width": word_width,
         "character_width": character_width,
         "character_lstm_width": character_lstm_width,
+        "spacing_width": spacing_width,
         "word_dropout": word_dropout,
+        "spacing_dropout": spacing_dropout,
         "input_dropout": input_dropout,
         "layer_dropout": layer_dropout,
     }
@@ -149,6 +158,17 @@ def _validate(settings: Dict[str, Any], *, max_characters: int) -> None:
     for name in ("depth", "word_width", "character_width", "max_characters"):
         if sizes[name] < 1:
             raise ValueError(f"'{name} = {sizes[name]}' needs to be at least 1.")
-    for name in ("word_dropout", "input_dropout", "layer_dropout"):
+    for name in (
+        "spacing_width",
+        "word_dropout",
+        "spacing_dropout",
+        "input_dropout",
+        "layer_dropout",
+    ):
         if settings[name] < 0.0:
             raise ValueError(f"'{name} = {settings[name]}' must not be negative.")
+    if settings["spacing_dropout"] > 1.0:
+        raise ValueError(
+            f"'spacing_dropout = {settings['spacing_dropout']}' is a rate: it must not "
+            f"be greater than 1."
+        )

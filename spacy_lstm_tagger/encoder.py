@@ -102,7 +102,10 @@ def _convert_inputs(
     inputs = ArgsKwargs(
         args=(
             form_tensors(forms, vectors, shim.device),
-            [window_tensors(batch, token_forms, shim.device) for batch in batches],
+            [
+                window_tensors(batch, token_forms, tokens.spacing, shim.device)
+                for batch in batches
+            ],
             sources(batches, tokens.is_read, shim.device),
         ),
         kwargs={

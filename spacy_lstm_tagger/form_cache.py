@@ -41,13 +41,16 @@ class FormCache:
     def look_up(
         self,
         forms: NDArray[numpy.uint64],
-        compute: Callable[[NDArray[numpy.uint64]], Tensor],
+        tokens: NDArray[numpy.int64],
+        compute: Callable[[NDArray[numpy.int64]], Tensor],
     ) -> Tuple[Tensor, NDArray[numpy.int64]]:
         """Find the rows of forms.
 
         forms (NDArray[numpy.uint64]): Sorted and unique. *Shape:* (n_forms,)
-        compute (Callable[[NDArray[numpy.uint64]], Tensor]): Makes the rows of forms
-            that are missing. *Shape:* (n_missing,) to (n_missing, width)
+        tokens (NDArray[numpy.int64]): For each form, a token that has it.
+            *Shape:* (n_forms,)
+        compute (Callable[[NDArray[numpy.int64]], Tensor]): Makes the rows of missing
+            forms from their tokens. *Shape:* (n_missing,) to (n_missing, width)
         RETURNS (Tuple[Tensor, NDArray[numpy.int64]]): A table, and the row of each
             form in it. *Shape:* (n_rows, width) and (n_forms,)
         """
@@ -57,7 +60,7 @@ class FormCache:
             rows = kept.find(forms)
             missing = rows == MISSING
             if missing.any():
-                computed = compute(forms[missing])
+                computed = compute(tokens[missing])
                 if len(kept.forms) + len(computed) > self._max_rows:
                     kept = kept.only(forms[~missing])
                 kept = kept.with_rows(forms[missing], computed)

@@ -6,11 +6,12 @@ from typing import Any, List, Sequence, Tuple, cast
 
 import numpy
 from numpy.typing import NDArray
-from spacy.attrs import IS_SPACE, ORTH
+from spacy.attrs import IS_SPACE, ORTH, SPACY
 from spacy.lexeme import Lexeme
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
+from .spacing import find_spacing
 from .vocabulary import PADDING, WORD_END, WORD_START, Vocabulary
 
 
@@ -22,6 +23,8 @@ class Tokens:
         document. *Shape:* (n_read,)
     vector_keys (NDArray[numpy.uint64]): Their keys into the table of static vectors.
         *Shape:* (n_read,)
+    spacing (NDArray[numpy.int64]): How they are written, as by `find_spacing`.
+        *Shape:* (n_read,)
     is_read (NDArray[numpy.bool_]): Which of all tokens these are. *Shape:* (n_tokens,)
     doc_lengths (NDArray[numpy.int64]): How many of them each document has.
         *Shape:* (n_docs,)
@@ -29,6 +32,7 @@ class Tokens:
 
     orths: NDArray[numpy.uint64]
     vector_keys: NDArray[numpy.uint64]
+    spacing: NDArray[numpy.int64]
     is_read: NDArray[numpy.bool_]
     doc_lengths: NDArray[numpy.int64]
 
@@ -52,16 +56,20 @@ class Forms:
 def read_tokens(docs: Sequence[Doc]) -> Tokens:
     """Turn documents, at least one, into arrays."""
     vector_attr = getattr(docs[0].vocab.vectors, "attr", ORTH)
-    columns = [ORTH, IS_SPACE]
+    columns = [ORTH, IS_SPACE, SPACY]
     if vector_attr != ORTH:
         columns.append(vector_attr)
     attributes = numpy.concatenate([doc.to_array(columns) for doc in docs])
-    is_read = attributes[:, 1] == 0
+    is_space = attributes[:, 1] != 0
+    is_read = ~is_space
     read = attributes[is_read]
-    doc_of_token = numpy.repeat(numpy.arange(len(docs)), [len(doc) for doc in docs])
+    lengths = numpy.asarray([len(doc) for doc in docs])
+    doc_of_token = numpy.repeat(numpy.arange(len(docs)), lengths)
+    spacing = find_spacing(attributes[:, 2] != 0, is_space, lengths)
     return Tokens(
         orths=read[:, 0],
         vector_keys=read[:, columns.index(vector_attr)],
+        spacing=spacing[is_read],
         is_read=is_read,
         doc_lengths=numpy.bincount(doc_of_token[is_read], minlength=len(docs)),
     )

@@ -18,6 +18,7 @@ from .modules.precision import PRODUCTS
 from .modules.recurrence import find_fastest
 from .modules.tagging_encoder import TaggingEncoder
 from .modules.word_char_encoder import WordCharEncoder
+from .spacing import spaced_forms
 from .tensors import form_tensors, lane_tensors
 from .vectors import find_vectors
 from .windows import cut_windows, lay_out_windows
@@ -76,13 +77,19 @@ def read_docs(
     vocabs = find_vocabs(docs)
     cache = prepared.cache(vocabs[0])
 
-    def compute(orths: NDArray[numpy.uint64]) -> torch.Tensor:
-        forms = spell_forms(
-            orths, vocabs, prepared.vocabulary, max_characters=max_characters
-        )
-        return encoder.form_gates(form_tensors(forms, None, CPU))
-
     tokens = read_tokens(docs)
+    spaced = spaced_forms(tokens.orths, tokens.spacing)
+
+    def compute(selected: NDArray[numpy.int64]) -> torch.Tensor:
+        forms = spell_forms(
+            tokens.orths[selected],
+            vocabs,
+            prepared.vocabulary,
+            max_characters=max_characters,
+        )
+        spacing = torch.from_numpy(tokens.spacing[selected])
+        return encoder.form_gates(form_tensors(forms, None, CPU), spacing)
+
     whitespace = prepared.whitespace
     vectors = whitespace.new_empty((len(tokens.is_read), len(whitespace)))
     if not tokens.is_read.all():
@@ -90,14 +97,17 @@ def read_docs(
     places = numpy.flatnonzero(tokens.is_read)
     windows = cut_windows(tokens.doc_lengths, window=window, overlap=overlap)
     for lanes in lay_out_windows(windows):
-        orths = tokens.orths[lanes.tokens]
-        distinct, forms = numpy.unique(orths, return_inverse=True)
-        gates, rows = cache.look_up(distinct, compute)
+        distinct, first, forms = numpy.unique(
+            spaced[lanes.tokens], return_index=True, return_inverse=True
+        )
+        gates, rows = cache.look_up(distinct, lanes.tokens[first], compute)
         rows = rows[forms]
         if encoder.has_vectors:
-            first, forms = find_forms(orths, tokens.vector_keys[lanes.tokens])
-            keys = tokens.vector_keys[lanes.tokens[first]]
-            gates = _with_vectors(encoder, gates, rows[first], vocabs[0], keys)
+            vector_keys = tokens.vector_keys[lanes.tokens]
+            first, forms = find_forms(spaced[lanes.tokens], vector_keys)
+            gates = _with_vectors(
+                encoder, gates, rows[first], vocabs[0], vector_keys[first]
+            )
             rows = forms + 1
         lane_places = torch.from_numpy(places[lanes.tokens])
         parts = encoder.read(gates, torch.from_numpy(rows), lane_tensors(lanes))

@@ -26,11 +26,16 @@ def form_tensors(
 
 
 def window_tensors(
-    batch: WindowBatch, token_forms: NDArray[numpy.int64], device: torch.device
+    batch: WindowBatch,
+    token_forms: NDArray[numpy.int64],
+    spacing: NDArray[numpy.int64],
+    device: torch.device,
 ) -> WindowTensors:
-    """Padded windows over tokens that have these forms. *Shape:* (n_read,)"""
+    """Padded windows over tokens that have these forms and this spacing.
+    *Shape:* (n_read,)"""
     return WindowTensors(
         forms=_to_torch(token_forms[batch.tokens], device),
+        spacing=_to_torch(spacing[batch.tokens], device),
         lengths=_to_torch(batch.lengths, device),
         kept=_to_torch(numpy.flatnonzero(batch.kept), device),
     )

@@ -21,22 +21,23 @@ FORM_BYTES = 4 * WIDTH
 
 
 class Computed:
-    """Makes rows that tell their form, and remembers of which it did."""
+    """Makes rows that tell their form, which is the number of its token, and remembers
+    of which it did."""
 
     def __init__(self) -> None:
         self.forms: List[int] = []
 
-    def __call__(self, forms: NDArray[numpy.uint64]) -> Tensor:
-        self.forms += forms.tolist()
-        return torch.from_numpy(forms.astype("float32"))[:, None].repeat(1, WIDTH)
+    def __call__(self, tokens: NDArray[numpy.int64]) -> Tensor:
+        self.forms += tokens.tolist()
+        return torch.from_numpy(tokens.astype("float32"))[:, None].repeat(1, WIDTH)
 
 
 def look_up(
-    cache: FormCache, compute: Callable[[NDArray[numpy.uint64]], Tensor], *forms: int
+    cache: FormCache, compute: Callable[[NDArray[numpy.int64]], Tensor], *forms: int
 ) -> None:
     """Look up forms, and see that what comes back is theirs."""
     wanted = numpy.unique(numpy.asarray(forms, dtype="uint64"))
-    table, rows = cache.look_up(wanted, compute)
+    table, rows = cache.look_up(wanted, wanted.astype("int64"), compute)
     found = table[torch.from_numpy(rows)]
     assert found.tolist() == [[float(form)] * WIDTH for form in wanted]
     assert torch.equal(table[:1], FIRST_ROW)
@@ -87,14 +88,14 @@ def test_the_memory_of_the_table_is_bounded() -> None:
     cache, computed = FormCache(FIRST_ROW, max_bytes=100 * FORM_BYTES), Computed()
     for first in range(0, 5000, 10):
         forms = numpy.arange(first, first + 10, dtype="uint64")
-        table, _ = cache.look_up(forms, computed)
+        table, _ = cache.look_up(forms, forms.astype("int64"), computed)
         assert len(table) <= 202
 
 
 def test_rows_that_were_handed_out_stay_as_they_are() -> None:
     cache, computed = FormCache(FIRST_ROW, max_bytes=4 * FORM_BYTES), Computed()
     forms = numpy.asarray([1, 2], dtype="uint64")
-    table, rows = cache.look_up(forms, computed)
+    table, rows = cache.look_up(forms, forms.astype("int64"), computed)
     for form in range(3, 20):
         look_up(cache, computed, form)
     assert table[torch.from_numpy(rows)][:, 0].tolist() == [1.0, 2.0]
@@ -104,11 +105,11 @@ def test_an_error_leaves_the_cache_as_it_was() -> None:
     cache, computed = FormCache(FIRST_ROW), Computed()
     look_up(cache, computed, 1)
 
-    def fail(forms: NDArray[numpy.uint64]) -> Tensor:
+    def fail(tokens: NDArray[numpy.int64]) -> Tensor:
         raise RuntimeError("no")
 
     with pytest.raises(RuntimeError, match="no"):
-        cache.look_up(numpy.asarray([1, 2], dtype="uint64"), fail)
+        look_up(cache, fail, 1, 2)
     look_up(cache, computed, 1, 2)
     assert computed.forms == [1, 2]
 
@@ -117,12 +118,12 @@ def test_threads_get_the_rows_of_their_own_forms() -> None:
     cache, computed = FormCache(FIRST_ROW, max_bytes=50 * FORM_BYTES), Computed()
     is_busy = threading.Lock()
 
-    def compute(forms: NDArray[numpy.uint64]) -> Tensor:
+    def compute(tokens: NDArray[numpy.int64]) -> Tensor:
         # Two at a time would write into the same rows of the table.
         assert is_busy.acquire(blocking=False)
         time.sleep(0.0005)  # Lets other threads go on, as torch does.
         is_busy.release()
-        return computed(forms)
+        return computed(tokens)
 
     def work(seed: int) -> None:
         generator = numpy.random.default_rng(seed)
@@ -140,13 +141,15 @@ def test_a_forked_process_does_not_wait_for_a_thread_of_its_parent() -> None:
     look_up(cache, computed, 1)
     is_computing, may_go_on = threading.Event(), threading.Event()
 
-    def wait(forms: NDArray[numpy.uint64]) -> Tensor:
+    def wait(tokens: NDArray[numpy.int64]) -> Tensor:
         is_computing.set()
         may_go_on.wait(60)
-        return computed(forms)
+        return computed(tokens)
 
     forms = numpy.asarray([2], dtype="uint64")
-    thread = threading.Thread(target=cache.look_up, args=(forms, wait))
+    thread = threading.Thread(
+        target=cache.look_up, args=(forms, forms.astype("int64"), wait)
+    )
     thread.start()
     is_computing.wait(60)
     child = os.fork()

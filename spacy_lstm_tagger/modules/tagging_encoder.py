@@ -78,14 +78,19 @@ class TaggingEncoder:
         """The gates that have to be in the first row. *Shape:* (1, gates_width)"""
         return separator(self.gates_width // (4 * N_DIRECTIONS)).repeat(1, N_DIRECTIONS)
 
-    def form_gates(self, forms: FormTensors) -> Tensor:
-        """What the gates of the first layer get from each form, but for its static
-        vector, in both directions. *Shape:* (n_forms, gates_width)"""
+    def form_gates(self, forms: FormTensors, spacing: Tensor) -> Tensor:
+        """What the gates of the first layer get from forms, but for their static
+        vectors, in both directions. *Shape:* (n_forms, gates_width)
+
+        forms (FormTensors): The forms.
+        spacing (Tensor): The spacing of each. *Shape:* (n_forms,)
+        """
         words = self.encoder.word_embedding(forms.word_rows)
+        spaces = self.encoder.spacing_embedding(spacing)
         characters = self.encoder.character_lstm(
             forms.characters, forms.character_lengths
         )
-        inputs = torch.cat((words, characters), dim=1)
+        inputs = torch.cat((words, spaces, characters), dim=1)
         return torch.addmm(self._bias, inputs, self._form_weights)
 
     def vector_gates(self, static_vectors: Tensor) -> Tensor:

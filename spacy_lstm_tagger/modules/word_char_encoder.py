@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ..spacing import N_SPACINGS
 from ..vocabulary import UNKNOWN_WORD, Vocabulary
 from .bilstm import BiLSTM
 from .character_lstm import CharacterLSTM
@@ -33,19 +34,21 @@ class WindowTensors:
     """Windows over the tokens, as one padded batch.
 
     forms (Tensor): The form of each token. *Shape:* (n_windows, max_length)
+    spacing (Tensor): Their spacing. *Shape:* (n_windows, max_length)
     lengths (Tensor): *Shape:* (n_windows,)
     kept (Tensor): Flat positions in the batch whose vectors are wanted.
         *Shape:* (n_kept,)
     """
 
     forms: Tensor
+    spacing: Tensor
     lengths: Tensor
     kept: Tensor
 
 
 class WordCharEncoder(nn.Module):
-    """Word embeddings, character vectors and, optionally, projected static
-    vectors, concatenated and read by a BiLSTM (Plank et al., 2016).
+    """Word embeddings, character vectors, the spacing of words and, optionally,
+    projected static vectors, concatenated and read by a BiLSTM (Plank et al., 2016).
 
     The module has no training mode: dropout is an argument of `forward`, so that
     one thread can tag while another one tags, too, or trains.
@@ -56,9 +59,12 @@ class WordCharEncoder(nn.Module):
     word_width (int): Width of the word embeddings and of the projected vectors.
     character_width (int): Width of the character embeddings.
     character_lstm_width (int): Width of the character vectors of words.
+    spacing_width (int): Width of the embeddings of the spacing of words.
     word_dropout (float): In training, a word of frequency f is replaced by the
         unknown word with probability word_dropout / (word_dropout + f), as by
         Kiperwasser & Goldberg (2016).
+    spacing_dropout (float): In training, the rate of windows whose words are all
+        read as if they had whitespace on both sides.
     input_dropout (float): Dropout on the input of the BiLSTM, as a multiple of
         the rate given to `forward`.
     layer_dropout (float): Dropout after each layer, likewise.
@@ -74,13 +80,16 @@ class WordCharEncoder(nn.Module):
         word_width: int,
         character_width: int,
         character_lstm_width: int,
+        spacing_width: int,
         word_dropout: float,
+        spacing_dropout: float,
         input_dropout: float,
         layer_dropout: float,
         vectors_width: int,
     ) -> None:
         super().__init__()
         self.vocabulary = vocabulary
+        self.spacing_dropout = spacing_dropout
         self.input_dropout = input_dropout
         self.layer_dropout = layer_dropout
         self.word_embedding = nn.Embedding(vocabulary.n_word_rows, word_width)
@@ -89,7 +98,11 @@ class WordCharEncoder(nn.Module):
             embedding_width=character_width,
             width=character_lstm_width,
         )
-        input_width = word_width + character_lstm_width
+        # Zeros for words between spaces, and, so that it changes nothing where there is
+        # nothing to learn from, for the others in the beginning.
+        self.spacing_embedding = nn.Embedding(N_SPACINGS, spacing_width, padding_idx=0)
+        nn.init.zeros_(self.spacing_embedding.weight)
+        input_width = word_width + spacing_width + character_lstm_width
         self.vectors_projection: Optional[nn.Linear] = None
         if vectors_width:
             self.vectors_projection = nn.Linear(vectors_width, word_width, bias=False)
@@ -168,12 +181,18 @@ class WordCharEncoder(nn.Module):
     def _read_windows(
         self, word_rows: Tensor, fixed: Tensor, batch: WindowTensors, dropout: float
     ) -> Tensor:
-        words = word_rows[batch.forms]
+        words, spacing = word_rows[batch.forms], batch.spacing
         if dropout > 0.0:
             unknown = torch.bernoulli(self.unknown_rate[words]).bool()
             words = words.masked_fill(unknown, UNKNOWN_WORD)
+            spaced = torch.rand(len(spacing), 1, device=spacing.device)
+            spacing = spacing.masked_fill(spaced < self.spacing_dropout, 0)
         inputs = torch.cat(
-            (self.word_embedding(words), functional.embedding(batch.forms, fixed)),
+            (
+                self.word_embedding(words),
+                self.spacing_embedding(spacing),
+                functional.embedding(batch.forms, fixed),
+            ),
             dim=2,
         )
         inputs = functional.dropout(inputs, dropout * self.input_dropout)

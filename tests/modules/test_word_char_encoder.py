@@ -12,6 +12,7 @@ from spacy_lstm_tagger.modules.word_char_encoder import (
     WindowTensors,
     WordCharEncoder,
 )
+from spacy_lstm_tagger.spacing import JOINED_AFTER, JOINED_BEFORE
 from spacy_lstm_tagger.vocabulary import Vocabulary
 
 # Words that are as good as always, and as good as never, dropped if the
@@ -35,7 +36,9 @@ def make_encoder(
         word_width=6,
         character_width=4,
         character_lstm_width=6,
+        spacing_width=2,
         word_dropout=0.0,
+        spacing_dropout=0.0,
         input_dropout=0.0,
         layer_dropout=0.0,
     )
@@ -61,6 +64,7 @@ def read(
     )
     window = WindowTensors(
         forms=torch.arange(n_forms)[None],
+        spacing=torch.full((1, n_forms), JOINED_AFTER),
         lengths=torch.tensor([n_forms]),
         kept=torch.arange(n_forms),
     )
@@ -236,7 +240,10 @@ def test_every_parameter_is_trained() -> None:
         static_vectors=torch.randn(2, 3),
     )
     window = WindowTensors(
-        forms=torch.tensor([[0, 1]]), lengths=torch.tensor([2]), kept=torch.arange(2)
+        forms=torch.tensor([[0, 1]]),
+        spacing=torch.tensor([[JOINED_AFTER, JOINED_BEFORE]]),
+        lengths=torch.tensor([2]),
+        kept=torch.arange(2),
     )
     # The third token is whitespace.
     output = encoder(forms, [window], torch.tensor([0, 1, 2]), dropout=0.0)
@@ -252,6 +259,7 @@ def test_repeated_forms_add_up_their_gradients() -> None:
     def gradient_of(forms: FormTensors, tokens: List[int]) -> Tensor:
         window = WindowTensors(
             forms=torch.tensor([tokens]),
+            spacing=torch.zeros((1, len(tokens)), dtype=torch.int64),
             lengths=torch.tensor([len(tokens)]),
             kept=torch.arange(len(tokens)),
         )
