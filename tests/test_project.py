@@ -2,9 +2,11 @@
 
 import re
 import shutil
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
-from typing import Any, Dict, Iterator
+from typing import Any, Dict, Iterable, Iterator
 
 import pytest
 import spacy
@@ -35,7 +37,8 @@ def copy_project(folder: Path) -> Path:
     """A copy of the project whose pipelines are small."""
     for name in ("configs", "benchmarks", "assets/sample"):
         shutil.copytree(ROOT / name, folder / name)
-    shutil.copy(ROOT / "project.yml", folder)
+    for name in ("project.yml", "assets/fetch.py"):
+        shutil.copy(ROOT / name, folder / name)
     for name in ("default", "demo", "pretraining"):
         path = folder / "configs" / f"{name}.cfg"
         config = load_config(path)
@@ -119,8 +122,11 @@ def test_all_reports_the_accuracy_in_html(project: Path) -> None:
 
 def test_all_does_nothing_twice(project: Path) -> None:
     printed = run(project, "all", **SAMPLE)
+    # `fetch` finds out by itself.
     assert printed.count("nothing changed") == 5
-    assert "Running command" not in printed
+    assert re.findall("Running command: (.*)", printed) == [
+        f"{sys.executable} assets/fetch.py assets/sample/"
+    ]
 
 
 def test_own_trains_on_files_of_spacys(tmp_path: Path) -> None:
@@ -187,19 +193,85 @@ def test_demo_measures_its_tagger_and_shows_what_it_does(
         assert re.search(rf"{re.escape(token.text)} +{re.escape(token.tag_)} ", printed)
 
 
-def test_assets_in_place_are_used_as_they_are(tmp_path: Path) -> None:
-    shutil.copy(ROOT / "project.yml", tmp_path)
+def git(*arguments: Any) -> str:
+    command = ["git", "-c", "user.name=x", "-c", "user.email=x@x", *map(str, arguments)]
+    return subprocess.check_output(command, encoding="utf8").strip()
+
+
+@pytest.fixture
+def assets(tmp_path: Path) -> Dict[Path, str]:
+    """The assets of a project, and their text in the pinned commit of a repository
+    whose branch has gone on since."""
     (tmp_path / "assets").mkdir()
-    settings = srsly.read_yaml(tmp_path / "project.yml")
-    files = {}
+    shutil.copy(ROOT / "assets" / "fetch.py", tmp_path / "assets")
+    settings = srsly.read_yaml(ROOT / "project.yml")
+    repo = tmp_path / "repo"
+    git("init", "--quiet", repo)
+    texts = {}
     for asset in settings["assets"]:
-        files[tmp_path / asset["dest"]] = text = f"In place: {asset['dest']}"
-        (tmp_path / asset["dest"]).write_text(text, encoding="utf8")
-        asset["checksum"] = get_checksum(tmp_path / asset["dest"])
-        # Nothing can be fetched from there.
-        asset["git"]["repo"] = str(tmp_path / "nowhere")
+        path = repo / asset["git"]["path"]
+        texts[tmp_path / asset["dest"]] = text = f"Pinned: {path.name}"
+        path.write_text(text, encoding="utf8")
+        asset["checksum"] = get_checksum(path)
+    git("-C", repo, "add", ".")
+    git("-C", repo, "commit", "--quiet", "-m", "Pinned")
+    commit = git("-C", repo, "rev-parse", "--short=8", "HEAD")
+    for asset in settings["assets"]:
+        asset["git"].update(repo=repo.as_uri(), commit=commit)
+        (repo / asset["git"]["path"]).write_text("Later", encoding="utf8")
+    git("-C", repo, "commit", "--quiet", "--all", "-m", "Later")
     srsly.write_yaml(tmp_path / "project.yml", settings)
-    printed = run_spacy("project", "assets", tmp_path)
-    assert printed.count("Skipping download with matching checksum") == len(files) == 3
-    for path, text in files.items():
-        assert path.read_text(encoding="utf8") == text
+    assert len(texts) == 3
+    return texts
+
+
+def read_all(paths: Iterable[Path]) -> Dict[Path, str]:
+    return {path: path.read_text(encoding="utf8") for path in paths if path.exists()}
+
+
+def test_fetch_takes_the_pinned_commit(assets: Dict[Path, str], tmp_path: Path) -> None:
+    run_spacy("project", "run", "fetch", tmp_path)
+    assert read_all(assets) == assets
+
+
+def test_fetch_uses_files_in_place_as_they_are(
+    assets: Dict[Path, str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    right, other, *_ = assets
+    right.write_text(assets[right], encoding="utf8")
+    other.write_text("Mine", encoding="utf8")
+    before = right.stat().st_mtime_ns
+    run_spacy("project", "run", "fetch", tmp_path)
+    assert read_all(assets) == {**assets, other: "Mine"}
+    assert right.stat().st_mtime_ns == before
+    warning = f"another checksum than in project.yml: assets/{other.name}"
+    assert warning in " ".join(capfd.readouterr().out.split())
+
+
+def test_fetch_needs_no_repository_for_files_in_place(
+    assets: Dict[Path, str], tmp_path: Path
+) -> None:
+    shutil.rmtree(tmp_path / "repo")
+    for path, text in assets.items():
+        path.write_text(text, encoding="utf8")
+    run_spacy("project", "run", "fetch", tmp_path)
+    assert read_all(assets) == assets
+
+
+def test_fetch_refuses_text_with_another_checksum(
+    assets: Dict[Path, str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    settings = srsly.read_yaml(tmp_path / "project.yml")
+    settings["assets"][1]["checksum"] = checksum = "0" * 32
+    srsly.write_yaml(tmp_path / "project.yml", settings)
+    with pytest.raises(AssertionError):
+        run_spacy("project", "run", "fetch", tmp_path)
+    assert checksum in capfd.readouterr().out
+    assert not list(assets)[1].exists()
+
+
+def test_all_fetches_first(assets: Dict[Path, str], tmp_path: Path) -> None:
+    # What is fetched is no CoNLL-U: the next step fails.
+    with pytest.raises(AssertionError):
+        run_spacy("project", "run", "all", tmp_path)
+    assert read_all(assets) == assets
