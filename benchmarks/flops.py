@@ -12,7 +12,8 @@ from torch import nn
 
 # What our encoder multiplies once for each word form, not for each token.
 BY_FORM = re.compile(
-    r"word_embedding|character_lstm|vectors_projection|bilstm\.layers\.0\..*weight_ih"
+    r"(word|spacing)_embedding|character_lstm|vectors_projection|"
+    r"bilstm\.layers\.0\..*weight_ih"
 )
 
 

@@ -266,7 +266,7 @@ def sample_tagger(sentences: List[Example]) -> Language:
     nlp.add_pipe("lstm_tagger", config=small(width=64))
     nlp.initialize(lambda: sentences)
     sgd = Adam(0.01)
-    for _ in range(12):
+    for _ in range(20):
         for batch in minibatch(sentences, 30):
             nlp.update(batch, sgd=sgd, drop=0.2)
     return nlp

@@ -136,16 +136,3 @@ def test_spacing_that_is_always_dropped_is_not_learned() -> None:
 
 def test_spacing_is_not_dropped_without_dropout() -> None:
     assert vectors_differ(train(list(TAGS), drop=0.0, spacing_dropout=1.0))
-
-
-@pytest.mark.parametrize(
-    "setting, value", [("spacing_width", -1), ("spacing_dropout", -0.1)]
-)
-def test_a_negative_setting_is_refused(setting: str, value: float) -> None:
-    with pytest.raises(ValueError, match=f"'{setting} = {value}'"):
-        spacy.blank("en").add_pipe("lstm_tagger", config=small(**{setting: value}))
-
-
-def test_a_rate_above_1_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"'spacing_dropout = 1\.5'"):
-        spacy.blank("en").add_pipe("lstm_tagger", config=small(spacing_dropout=1.5))
