@@ -7,8 +7,9 @@ from numpy.typing import NDArray
 # knows, since spaCy takes it for granted then.
 JOINED_BEFORE, JOINED_AFTER = 1, 2
 N_SPACINGS = 4
-# Odd, so that the same form with another spacing gets a number far away.
-SPREAD = numpy.uint64(0x9E3779B97F4A7C15)
+# What tells the hashes of a form with different spacing apart. They differ in most bits,
+# since spaCy's symbols have small numbers instead of hashes, one after the other.
+SALTS = numpy.arange(N_SPACINGS, dtype="uint64") * numpy.uint64(0x9E3779B97F4A7C15)
 
 
 def find_spacing(
@@ -38,4 +39,4 @@ def spaced_forms(
     orths: NDArray[numpy.uint64], spacing: NDArray[numpy.int64]
 ) -> NDArray[numpy.uint64]:
     """Hashes of forms with a spacing, from the hashes of forms. *Shape:* (n_tokens,)"""
-    return orths + SPREAD * spacing.astype("uint64")
+    return orths ^ SALTS[spacing]
