@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 # knows, since spaCy takes it for granted then.
 JOINED_BEFORE, JOINED_AFTER = 1, 2
 N_SPACINGS = 4
-# Tell the hashes of a form with different spacing apart. They differ in many bits, since
+# They tell the hashes of a form with different spacing apart, and differ in many bits:
 # spaCy's symbols have small numbers instead of hashes, one after the other.
 SALTS = numpy.arange(N_SPACINGS, dtype="uint64") * numpy.uint64(0x9E3779B97F4A7C15)
 
