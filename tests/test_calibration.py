@@ -46,7 +46,7 @@ def test_the_calibration_error_is_the_mean_distance_of_groups() -> None:
 def test_the_temperature_that_the_data_was_made_with_is_found(
     architecture: str, temperature: float
 ) -> None:
-    nlp = randomize(few_tags(configure(architecture)), scale=2.0)
+    nlp = randomize(few_tags(configure(architecture)))
     examples = make_sampled(nlp, temperature)
     tagger = get_tagger(nlp)
     found = fit_temperature(tagger, examples, batch_size=100)

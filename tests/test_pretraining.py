@@ -230,7 +230,8 @@ def test_pretraining_trains_the_encoder(pretrained: Pretrained) -> None:
     before = weights_of(saved_encoder(config, first))
     after = weights_of(saved_encoder(config, last))
     for name in before:
-        if name != "whitespace":
+        # The texts have a space between all words.
+        if name not in ("whitespace", "spacing_embedding.weight"):
             assert not numpy.array_equal(before[name], after[name]), name
 
 
