@@ -19,20 +19,21 @@ from weasel.util import get_checksum, load_project_config, run_command
 Asset = Dict[str, Any]
 
 
-def main(prefix: str, project_dir: Path = Path()) -> None:
+def main(prefix: str) -> None:
     """Fetch. Where a file has another checksum than the project names, that is an
     error, and the file is not put in place."""
-    assets = load_project_config(project_dir)["assets"]
-    wanted = [asset for asset in assets if asset["dest"].startswith(prefix)]
+    assets = load_project_config(Path())["assets"]
+    pinned = [asset for asset in assets if "commit" in asset.get("git", {})]
+    wanted = [asset for asset in pinned if asset["dest"].startswith(prefix)]
     if not wanted:
-        msg.info(f"The project has no assets '{prefix}...': nothing to fetch")
-    missing = [asset for asset in wanted if not is_in_place(asset, project_dir)]
+        msg.info(f"No assets '{prefix}...' with a commit in project.yml: none fetched")
+    missing = [asset for asset in wanted if not is_in_place(asset)]
     for (repo, commit), group in groupby(missing, key=find_source):
-        fetch(repo, commit, list(group), project_dir)
+        fetch(repo, commit, list(group))
 
 
-def is_in_place(asset: Asset, project_dir: Path) -> bool:
-    path = project_dir / asset["dest"]
+def is_in_place(asset: Asset) -> bool:
+    path = Path(asset["dest"])
     if not path.exists():
         return False
     if get_checksum(path) == asset["checksum"]:
@@ -49,20 +50,22 @@ def find_source(asset: Asset) -> Tuple[str, str]:
     return asset["git"]["repo"], asset["git"]["commit"]
 
 
-def fetch(repo: str, commit: str, assets: List[Asset], project_dir: Path) -> None:
+def fetch(repo: str, commit: str, assets: List[Asset]) -> None:
     """Check the files out in a temporary clone, and put them in place."""
     paths = [asset["git"]["path"] for asset in assets]
     with TemporaryDirectory() as clone:
         # Of all commits no more than their names: the files come with the checkout.
         options = ["--quiet", "--no-checkout", "--filter=tree:0"]
+        # Git for Windows would change the ends of lines, and with them the checksums.
+        options.append("--config=core.autocrlf=false")
         run_command(["git", "clone", *options, repo, clone])
         run_command(["git", "-C", clone, "checkout", "--quiet", commit, "--", *paths])
         for asset in assets:
-            place(Path(clone) / asset["git"]["path"], asset, project_dir)
+            place(Path(clone) / asset["git"]["path"], asset)
             msg.good(f"Fetched from commit {commit}: {asset['dest']}")
 
 
-def place(path: Path, asset: Asset, project_dir: Path) -> None:
+def place(path: Path, asset: Asset) -> None:
     checksum = get_checksum(path)
     if checksum != asset["checksum"]:
         msg.fail(
@@ -71,7 +74,7 @@ def place(path: Path, asset: Asset, project_dir: Path) -> None:
             "Correct the commit or the checksum there.",
             exits=1,
         )
-    dest = project_dir / asset["dest"]
+    dest = Path(asset["dest"])
     dest.parent.mkdir(parents=True, exist_ok=True)
     shutil.move(path, dest)
 

@@ -80,8 +80,10 @@ def find_forms(
 ) -> Tuple[NDArray[numpy.int64], NDArray[numpy.int64]]:
     """Find the distinct forms of tokens. Tokens that are the same but for the key of
     their static vector, which may be that of their norm, are different ones.
-    *Shape:* (n_tokens,)
 
+    orths (NDArray[numpy.uint64]): Hashes of the forms, or of forms with a spacing.
+        *Shape:* (n_tokens,)
+    vector_keys (NDArray[numpy.uint64]): *Shape:* (n_tokens,)
     RETURNS (Tuple[NDArray[numpy.int64], NDArray[numpy.int64]]): The first token of each
         form, and the form of each token. *Shape:* (n_forms,) and (n_tokens,)
     """

@@ -78,7 +78,9 @@ def read_docs(
     cache = prepared.cache(vocabs[0])
 
     tokens = read_tokens(docs)
-    spaced = spaced_forms(tokens.orths, tokens.spacing)
+    spaced = tokens.orths
+    if encoder.has_spacing:
+        spaced = spaced_forms(tokens.orths, tokens.spacing)
 
     def compute(selected: NDArray[numpy.int64]) -> torch.Tensor:
         forms = spell_forms(

@@ -46,19 +46,33 @@ PRECISION = "components.lstm_tagger.model.tok2vec.precision"
 
 
 def make_docs(vocab: Vocab, lengths: List[int]) -> List[Doc]:
-    """Documents of words of the training data and of words that are not in it."""
+    """Documents of words of the training data and of words that are not in it, some of
+    them with spaces between them."""
     generator = numpy.random.default_rng(0)
     words = [*WORDS, "Zyzzyva", "unheard-of", "\n", " ", "naïve", "😀"]
     return [
-        Doc(vocab, words=generator.choice(words, size=length).tolist())
+        Doc(
+            vocab,
+            words=generator.choice(words, size=length).tolist(),
+            spaces=generator.choice([True, False], size=length).tolist(),
+        )
         for length in lengths
     ]
+
+
+def with_spacing(nlp: Language) -> Language:
+    """Make a pipeline that was trained on words without known spaces read them."""
+    embedding = encoder_of(nlp).shims[0].module.spacing_embedding
+    with torch.no_grad():
+        embedding.weight[1:].normal_()
+    return nlp
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3])
 @pytest.mark.parametrize("lengths", [[1], [7, 0, 30, 1, 3], [200, 16, 17, 5]])
 def test_the_vectors_are_those_of_the_network(depth: int, lengths: List[int]) -> None:
-    nlp = make_trained(config=small(depth=depth, window=16, window_overlap=3), steps=3)
+    config = small(depth=depth, window=16, window_overlap=3)
+    nlp = with_spacing(make_trained(config=config, steps=3))
     assert_as_plain(encoder_of(nlp), make_docs(nlp.vocab, lengths))
 
 
@@ -71,7 +85,8 @@ def test_whitespace_gets_what_the_network_gives_it(words: List[str]) -> None:
 @pytest.fixture(scope="module")
 def windowed() -> Language:
     """A pipeline that cuts most documents."""
-    return make_trained(config=small(depth=2, window=8, window_overlap=2), steps=3)
+    config = small(depth=2, window=8, window_overlap=2)
+    return with_spacing(make_trained(config=config, steps=3))
 
 
 @settings(max_examples=60, deadline=None)
@@ -181,7 +196,7 @@ def test_after_other_static_vectors() -> None:
     nlp.vocab.vectors = Vectors(strings=nlp.vocab.strings, data=data, keys=keys)
     nlp.add_pipe("lstm_tagger", config=small(include_static_vectors=True))
     nlp.initialize(lambda: make_examples(nlp))
-    docs = make_docs(nlp.vocab, [20, 0, 5])
+    docs = make_docs(with_spacing(nlp).vocab, [40, 0, 5])
     encoder = encoder_of(nlp)
     before = encoder.predict(docs)
     assert_as_plain(encoder, docs)

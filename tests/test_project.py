@@ -210,7 +210,7 @@ def assets(tmp_path: Path) -> Dict[Path, str]:
     texts = {}
     for asset in settings["assets"]:
         path = repo / asset["git"]["path"]
-        texts[tmp_path / asset["dest"]] = text = f"Pinned: {path.name}"
+        texts[tmp_path / asset["dest"]] = text = f"Pinned: {path.name}\n"
         path.write_text(text, encoding="utf8")
         asset["checksum"] = get_checksum(path)
     git("-C", repo, "add", ".")
@@ -232,6 +232,30 @@ def read_all(paths: Iterable[Path]) -> Dict[Path, str]:
 def test_fetch_takes_the_pinned_commit(assets: Dict[Path, str], tmp_path: Path) -> None:
     run_spacy("project", "run", "fetch", tmp_path)
     assert read_all(assets) == assets
+
+
+def test_fetch_keeps_the_ends_of_lines(
+    assets: Dict[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As git is set up on Windows.
+    config = tmp_path / "gitconfig"
+    config.write_text("[core]\nautocrlf = true\n", encoding="utf8")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(config))
+    run_spacy("project", "run", "fetch", tmp_path)
+    assert read_all(assets) == assets
+
+
+def test_fetch_leaves_assets_without_a_commit_alone(
+    assets: Dict[Path, str], tmp_path: Path
+) -> None:
+    settings = srsly.read_yaml(tmp_path / "project.yml")
+    del settings["assets"][0]["git"]
+    settings["assets"][0]["url"] = "https://example.com/train.conllu"
+    srsly.write_yaml(tmp_path / "project.yml", settings)
+    run_spacy("project", "run", "fetch", tmp_path)
+    left, *fetched = assets
+    assert not left.exists()
+    assert read_all(fetched) == {path: assets[path] for path in fetched}
 
 
 def test_fetch_uses_files_in_place_as_they_are(

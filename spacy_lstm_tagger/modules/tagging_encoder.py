@@ -74,6 +74,11 @@ class TaggingEncoder:
         return self.encoder.vectors_projection is not None
 
     @property
+    def has_spacing(self) -> bool:
+        """Whether the encoder reads the spacing of words."""
+        return self.encoder.spacing_embedding.embedding_dim > 0
+
+    @property
     def separator(self) -> Tensor:
         """The gates that have to be in the first row. *Shape:* (1, gates_width)"""
         return separator(self.gates_width // (4 * N_DIRECTIONS)).repeat(1, N_DIRECTIONS)
