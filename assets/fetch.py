@@ -55,10 +55,9 @@ def fetch(repo: str, commit: str, assets: List[Asset]) -> None:
     paths = [asset["git"]["path"] for asset in assets]
     with TemporaryDirectory() as clone:
         # Of all commits no more than their names: the files come with the checkout.
-        options = ["--quiet", "--no-checkout", "--filter=tree:0"]
         # Git for Windows would change the ends of lines, and with them the checksums.
-        options.append("--config=core.autocrlf=false")
-        run_command(["git", "clone", *options, repo, clone])
+        options = ["--no-checkout", "--filter=tree:0", "--config=core.autocrlf=false"]
+        run_command(["git", "clone", "--quiet", *options, repo, clone])
         run_command(["git", "-C", clone, "checkout", "--quiet", commit, "--", *paths])
         for asset in assets:
             place(Path(clone) / asset["git"]["path"], asset)

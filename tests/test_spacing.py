@@ -12,9 +12,12 @@ from spacy.symbols import IDS
 from spacy.tokens import Doc
 from spacy.training import Example
 from spacy.util import fix_random_seed
+from torch import Tensor
 from util import assert_as_plain, encoder_of, small, tags_of
 
 from spacy_lstm_tagger.forms import read_tokens
+from spacy_lstm_tagger.modules.tagging_encoder import TaggingEncoder
+from spacy_lstm_tagger.modules.word_char_encoder import FormTensors
 from spacy_lstm_tagger.spacing import (
     JOINED_AFTER,
     JOINED_BEFORE,
@@ -123,6 +126,25 @@ def vectors_differ(nlp: Language) -> bool:
 
 def test_the_spacing_can_be_left_out() -> None:
     assert not vectors_differ(train(list(TAGS), spacing_width=0))
+
+
+@pytest.mark.parametrize("spacing_width, n_forms", [(0, 3), (2, 6)])
+def test_forms_are_computed_once_for_each_spacing_that_is_read(
+    spacing_width: int, n_forms: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nlp = train(list(TAGS), spacing_width=spacing_width)
+    computed = []
+
+    def form_gates(self: TaggingEncoder, forms: FormTensors, spacing: Tensor) -> Tensor:
+        computed.extend(forms.word_rows.tolist())
+        return compute(self, forms, spacing)
+
+    compute = TaggingEncoder.form_gates
+    monkeypatch.setattr(TaggingEncoder, "form_gates", form_gates)
+    docs = [make_example(nlp, text).x for text in TAGS]
+    encoder_of(nlp).predict(docs)
+    encoder_of(nlp).predict(docs)
+    assert len(computed) == n_forms
 
 
 def test_spacing_that_is_never_seen_in_training_changes_nothing() -> None:

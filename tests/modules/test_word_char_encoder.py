@@ -52,9 +52,12 @@ def read(
     rows: List[int],
     dropout: float = 0.0,
     vectors: Any = None,
+    spacing: int = JOINED_AFTER,
+    n_windows: int = 1,
     **settings: bool,
 ) -> Tensor:
-    """The vectors of one sequence, in which each token has a form of its own."""
+    """The vectors of one sequence, in which each token has a form of its own, or of
+    some windows that have the same tokens."""
     n_forms = len(rows)
     forms = FormTensors(
         word_rows=torch.tensor(rows),
@@ -63,12 +66,12 @@ def read(
         static_vectors=vectors,
     )
     window = WindowTensors(
-        forms=torch.arange(n_forms)[None],
-        spacing=torch.full((1, n_forms), JOINED_AFTER),
-        lengths=torch.tensor([n_forms]),
-        kept=torch.arange(n_forms),
+        forms=torch.arange(n_forms).repeat(n_windows, 1),
+        spacing=torch.full((n_windows, n_forms), spacing),
+        lengths=torch.full((n_windows,), n_forms),
+        kept=torch.arange(n_windows * n_forms),
     )
-    sources = torch.arange(n_forms)
+    sources = torch.arange(n_windows * n_forms)
     return encoder(forms, [window], sources, dropout=dropout, **settings)
 
 
@@ -176,32 +179,17 @@ def test_word_dropout_does_not_grow_with_the_dropout_rate() -> None:
         assert float(dropped) == pytest.approx(0.25, abs=0.03)
 
 
-def read_windows(encoder: WordCharEncoder, n: int, spacing: int, **s: float) -> Tensor:
-    """The vectors of windows of the same five words. *Shape:* (n, 5, 10)"""
-    forms = FormTensors(
-        word_rows=torch.arange(5),
-        characters=torch.tensor([[2, 4, 3]]).repeat(5, 1),
-        character_lengths=torch.full((5,), 3),
-        static_vectors=None,
-    )
-    windows = WindowTensors(
-        forms=torch.arange(5).repeat(n, 1),
-        spacing=torch.full((n, 5), spacing),
-        lengths=torch.full((n,), 5),
-        kept=torch.arange(5 * n),
-    )
-    return encoder(forms, [windows], torch.arange(5 * n), **s).view(n, 5, -1)
-
-
 @pytest.mark.parametrize("dropout", [0.1, 0.9])
 def test_the_spacing_of_some_windows_is_dropped_as_a_whole(dropout: float) -> None:
     encoder = make_encoder([3] * 4, spacing_dropout=0.25)
     torch.nn.init.normal_(encoder.spacing_embedding.weight[1:])
-    found = read_windows(encoder, 1000, JOINED_AFTER, dropout=dropout)
-    kept = read_windows(encoder, 1, JOINED_AFTER, dropout=0.0)
-    spaced = read_windows(encoder, 1, 0, dropout=0.0)
-    is_kept = torch.isclose(found, kept, atol=1e-5).flatten(1).all(dim=1)
-    is_spaced = torch.isclose(found, spaced, atol=1e-5).flatten(1).all(dim=1)
+    words = [1, 2, 3, 4]
+    kept = read(encoder, words, spacing=JOINED_AFTER)
+    spaced = read(encoder, words, spacing=0)
+    found = read(encoder, words, dropout=dropout, n_windows=1000)
+    windows = found.view(1000, *kept.shape)
+    is_kept = torch.isclose(windows, kept, atol=1e-5).flatten(1).all(dim=1)
+    is_spaced = torch.isclose(windows, spaced, atol=1e-5).flatten(1).all(dim=1)
     assert torch.equal(is_kept, ~is_spaced)
     assert float(is_spaced.float().mean()) == pytest.approx(0.25, abs=0.05)
 
