@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from spacy_lstm_tagger.crf.chain import Chain
 from spacy_lstm_tagger.crf.likelihood import negative_log_likelihood
-from spacy_lstm_tagger.decoding import Lattice, best_tags, token_probabilities
+from spacy_lstm_tagger.tags.decoding import Lattice, best_tags, token_probabilities
 
 N_LABELS = (20, 50, 200, 1067)
 # Scores of about the spread that trained models have.

@@ -44,9 +44,9 @@ from accuracy import (
 from spacy.language import Language
 from spacy.training import Corpus, Example
 
-from spacy_lstm_tagger.calibration import fit_temperature, measure
-from spacy_lstm_tagger.constraints import TagDictionary, collect_dictionary
+from spacy_lstm_tagger.evaluation.calibration import fit_temperature, measure
 from spacy_lstm_tagger.lstm_tagger import LSTMTagger
+from spacy_lstm_tagger.tags.constraints import TagDictionary, collect_dictionary
 
 N_REPEATS = 5
 # How often a word occurs in the training data to be in the dictionary.

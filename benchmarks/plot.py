@@ -12,7 +12,7 @@ from matplotlib.text import Annotation, Text
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from matplotlib.transforms import Bbox
 
-from spacy_lstm_tagger.report.plots import BLUE, ORANGE, STYLE, TEXT
+from spacy_lstm_tagger.evaluation.report.plots import BLUE, ORANGE, STYLE, TEXT
 
 # As far from white as from the black of dark pages.
 GRAY = "#797979"

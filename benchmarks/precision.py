@@ -11,8 +11,8 @@ from spacy.tokens import Doc
 from texts import Text
 from thinc.layers.pytorchwrapper import forward as pytorch_forward
 
-from spacy_lstm_tagger.inference import choose_precision
-from spacy_lstm_tagger.modules.precision import PRODUCTS
+from spacy_lstm_tagger.encoder.fast.precision import PRODUCTS
+from spacy_lstm_tagger.encoder.fast.reading import choose_precision
 
 
 def compare_precisions(

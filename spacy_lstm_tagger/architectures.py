@@ -6,12 +6,11 @@ from typing import Any, Dict, List, Optional
 from spacy.tokens import Doc
 from thinc.api import Model
 
-from .build_vocabulary import build_vocabulary
-from .crf.layer import ChainScores, Decoding
-from .encoder import Encoder, make_encoder
-from .inference import validate_precision
-from .output import add_crf, add_softmax
-from .windows import validate_window
+from .encoder.layer import Encoder, make_encoder
+from .encoder.windows import validate_window
+from .tags.crf_layer import ChainScores, Decoding
+from .tags.output import add_crf, add_softmax
+from .training.build_vocabulary import build_vocabulary
 
 
 def build_lstm_tagger(
@@ -130,7 +129,6 @@ def build_word_char_bilstm(
         "layer_dropout": layer_dropout,
     }
     _validate(settings, max_characters=max_characters)
-    validate_precision(precision)
     return make_encoder(
         settings,
         max_characters=max_characters,

@@ -28,16 +28,15 @@ from spacy.vocab import Vocab
 from thinc.api import Config, Model, Optimizer, set_dropout_rate
 from thinc.types import Floats2d
 
-from .annotation import Annotation, UnknownTagError, read_annotation
-from .attributes import (
+from .arrays import split_by_total
+from .encoder.checksum import verify_checksum, write_checksum
+from .tags.attributes import (
     register_alternatives,
     register_confidence,
     set_alternatives,
     set_confidence,
 )
-from .build_vocabulary import find_encoders, set_vocabulary
-from .checksum import verify_checksum, write_checksum
-from .constraints import (
+from .tags.constraints import (
     AllowedForms,
     TagDictionary,
     allowed_tags,
@@ -48,18 +47,19 @@ from .constraints import (
     read_dictionary,
     register_allowed_tags,
 )
-from .crf.layer import ChainScores
-from .decoding import (
+from .tags.crf_layer import ChainScores
+from .tags.decoding import (
     Lattice,
     best_sequences,
     best_tags,
     make_lattice,
     token_probabilities,
 )
-from .loss import softmax_loss, validate_label_smoothing
-from .loss_crf import crf_loss, imitation_loss
-from .negation import split_negation
-from .windows import split_by_total
+from .tags.negation import split_negation
+from .training.annotation import Annotation, UnknownTagError, read_annotation
+from .training.build_vocabulary import find_encoders, set_vocabulary
+from .training.crf_loss import crf_loss, imitation_loss
+from .training.softmax_loss import softmax_loss, validate_label_smoothing
 
 default_model_config = """
 [model]

@@ -17,8 +17,8 @@ from thinc.api import Model
 from util import make_doc, make_examples, small
 
 from spacy_lstm_tagger.crf.chain import Chain
-from spacy_lstm_tagger.crf.layer import ChainScores, Decoding
 from spacy_lstm_tagger.lstm_tagger import LSTMTagger
+from spacy_lstm_tagger.tags.crf_layer import ChainScores, Decoding
 
 CRF = "spacy_lstm_tagger.LSTMCRFTagger.v1"
 SOFTMAX = "spacy_lstm_tagger.LSTMTagger.v1"

@@ -22,12 +22,12 @@ from util import (
     write_corpus,
 )
 
-from spacy_lstm_tagger.build_vocabulary import (
+from spacy_lstm_tagger.encoder.vocabulary import Vocabulary
+from spacy_lstm_tagger.training.build_vocabulary import (
     build_vocabulary,
     find_encoders,
     set_vocabulary,
 )
-from spacy_lstm_tagger.vocabulary import Vocabulary
 
 ENCODER: Dict[str, Any] = {
     "@architectures": "spacy_lstm_tagger.WordCharBiLSTM.v1",

@@ -26,7 +26,7 @@ from util import (
     write_corpus,
 )
 
-from spacy_lstm_tagger.build_vocabulary import build_vocabulary
+from spacy_lstm_tagger.training.build_vocabulary import build_vocabulary
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 NAMES = [

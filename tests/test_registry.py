@@ -27,21 +27,43 @@ REQUIRED: Dict[str, Dict[str, Any]] = {
         "corpus": {"@readers": "spacy.JsonlCorpus.v1", "path": "train.jsonl"}
     },
 }
-# What each file may import besides the standard library and our own files.
-ALLOWED = {
-    "__init__.py": set(),
-    "lstm_tagger.py": {"spacy", "thinc", "numpy"},
-    "forms.py": {"spacy", "numpy"},
-    "windows.py": {"numpy"},
-    "torch_shim.py": {"thinc", "torch"},
-    **{f"modules/{file.name}": {"torch"} for file in PACKAGE.glob("modules/*.py")},
-    "crf/layer.py": {"thinc"},
-    **{
-        f"crf/{file.name}": {"numpy"}
-        for file in PACKAGE.glob("crf/*.py")
-        if file.name != "layer.py"
-    },
+# What each room may import: other packages, and other rooms of ours. A room may always
+# import itself, and what serves all rooms.
+FOR_ALL = ("spacy_lstm_tagger.arrays:", "spacy_lstm_tagger.compat:")
+THIRD_PARTY = {
+    "": {"spacy", "thinc", "numpy"},
+    "encoder": {"spacy", "thinc", "torch", "numpy", "safetensors"},
+    "encoder/network": {"torch"},
+    "encoder/fast": {"spacy", "thinc", "torch", "numpy"},
+    "tags": {"spacy", "thinc", "numpy"},
+    "crf": {"numpy"},
+    "training": {"spacy", "thinc", "numpy"},
+    "evaluation": {"spacy", "numpy"},
+    "evaluation/report": {"spacy", "numpy", "jinja2", "markupsafe", "matplotlib"},
+    "cli": {"spacy", "typer", "wasabi"},
+    "cli/debug": {"spacy", "thinc", "numpy", "wasabi"},
 }
+OURS = {
+    "": {"encoder", "tags", "training"},
+    "encoder": {"encoder/network", "encoder/fast"},
+    "encoder/network": {"encoder"},
+    "encoder/fast": {"encoder", "encoder/network"},
+    "tags": {"crf"},
+    "crf": set(),
+    "training": {"encoder", "tags", "crf"},
+    "evaluation": {""},
+    "evaluation/report": {"evaluation"},
+    "cli": {"", "evaluation", "evaluation/report", "cli/debug"},
+    "cli/debug": {"", "encoder", "tags", "training", "evaluation"},
+}
+# Arrays alone.
+NUMPY_ALONE = [
+    "arrays.py",
+    "encoder/spacing.py",
+    "encoder/vocabulary.py",
+    "encoder/windows.py",
+]
+FILES = sorted(file.relative_to(PACKAGE).as_posix() for file in PACKAGE.rglob("*.py"))
 
 
 def run_python(code: str) -> str:
@@ -51,22 +73,36 @@ def run_python(code: str) -> str:
     return done.stdout.strip()
 
 
-def imported(source: str) -> Set[str]:
-    """The top-level packages that a file imports, our own excepted."""
+def imports(name: str) -> Set[str]:
+    """The top-level packages that a file imports, and our own modules, by their whole
+    names."""
+    package = ["spacy_lstm_tagger", *Path(name).parts[:-1]]
     names = set()
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(ast.parse((PACKAGE / name).read_text(encoding="utf8"))):
         if isinstance(node, ast.Import):
-            names.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names.add(node.module)
-    return {name.split(".")[0] for name in names}
+            names.update(alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            names.add((node.module or "").split(".")[0])
+        elif isinstance(node, ast.ImportFrom):
+            start = package[: len(package) + 1 - node.level]
+            module = ".".join([*start, *([node.module] if node.module else [])])
+            names.update(f"{module}:{alias.name}" for alias in node.names)
+    return names - set(sys.stdlib_module_names)
+
+
+def room_of(module: str) -> str:
+    """The folder of a module, or of a package where that is imported from."""
+    path = module.replace(":", ".").split(".")[1:]
+    while path and not PACKAGE.joinpath(*path).is_dir():
+        path.pop()
+    return "/".join(path)
 
 
 def build_encoder(**settings: Any) -> Any:
     return registry.resolve({"model": {"@architectures": ENCODER, **settings}})["model"]
 
 
-def test_the_names_of_the_issue_are_registered() -> None:
+def test_the_names_that_configs_use_are_registered() -> None:
     assert {
         ("factories", "lstm_tagger"),
         ("architectures", ENCODER),
@@ -127,16 +163,24 @@ def test_the_component_is_found_without_importing_anything_of_ours() -> None:
     assert run_python(code) == "LSTMTagger"
 
 
-@pytest.mark.parametrize("name", sorted(ALLOWED))
+@pytest.mark.parametrize("name", FILES)
 def test_a_file_imports_only_what_its_room_may(name: str) -> None:
-    packages = imported((PACKAGE / name).read_text(encoding="utf8"))
-    assert packages - set(sys.stdlib_module_names) <= ALLOWED[name]
+    room = Path(name).parent.as_posix().removeprefix(".")
+    found = imports(name)
+    ours = {module for module in found if module.startswith("spacy_lstm_tagger.")}
+    assert found - ours <= ({"numpy"} if name in NUMPY_ALONE else THIRD_PARTY[room])
+    rooms = {room_of(m) for m in ours if not m.startswith(FOR_ALL)}
+    assert rooms - {room} <= OURS[room]
+
+
+def test_every_room_says_what_it_is_for() -> None:
+    for room in OURS:
+        source = (PACKAGE / room / "__init__.py").read_text(encoding="utf8")
+        assert ast.get_docstring(ast.parse(source)), room
 
 
 def test_the_component_gets_its_architectures_through_the_registry() -> None:
-    tree = ast.parse((PACKAGE / "lstm_tagger.py").read_text(encoding="utf8"))
-    ours = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-    assert "architectures" not in ours
+    assert not any("architectures" in module for module in imports("lstm_tagger.py"))
 
 
 @pytest.mark.parametrize(

@@ -439,3 +439,22 @@ def test_a_pickled_pipeline_tags_in_a_process_that_knows_nothing_of_it(
     command = [sys.executable, "-c", code, str(tmp_path / "nlp.pickle")]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == f"{tags_of(nlp('The dog ate the apple'))} True"
+
+
+# Pipelines that version 0.1.0 saved (commit 3dc8d9a), without their tokenizers, and the
+# tags and confidences that it gave the words of TRAIN_DATA.
+OLD_PIPELINES = Path(__file__).parent / "data" / "saved_by_0_1_0"
+
+
+@pytest.mark.parametrize("name", ["softmax", "crf"])
+def test_a_pipeline_that_the_first_version_saved_tags_as_it_did(name: str) -> None:
+    nlp = spacy.load(OLD_PIPELINES / name, exclude=["tokenizer"])
+    wanted = srsly.read_json(OLD_PIPELINES / f"{name}.json")
+    assert [words for words, _ in TRAIN_DATA] == [
+        [word for word, _, _ in tokens] for tokens in wanted
+    ]
+    for tokens in wanted:
+        doc = nlp(" ".join(word for word, _, _ in tokens))
+        assert tags_of(doc) == [tag for _, tag, _ in tokens]
+        found = [token._.tag_confidence for token in doc]
+        assert found == pytest.approx([value for _, _, value in tokens], abs=1e-4)

@@ -1,4 +1,5 @@
-"""Commands for spaCy's command line."""
+"""Commands for spaCy's command line, a file or folder each. Imports whatever the other
+rooms offer, but only once a command runs."""
 
 from pathlib import Path
 from typing import Annotated, List, Optional
@@ -59,7 +60,7 @@ def debug_lstm_tagger_cli(
     """
     overrides = parse_config_overrides(ctx.args)
     import_code(code_path)
-    from .debug import debug_lstm_tagger
+    from .debug.command import debug_lstm_tagger
 
     debug_lstm_tagger(
         config_path, config_overrides=overrides, no_format=no_format, silent=False

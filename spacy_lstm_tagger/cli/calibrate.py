@@ -6,9 +6,9 @@ from spacy import util
 from spacy.training import Corpus
 from wasabi import Printer
 
-from ..calibration import fit_temperature, measure
+from ..evaluation.calibration import fit_temperature, measure
+from ..evaluation.probabilities import find_tagger
 from ..lstm_tagger import LSTMTagger
-from ..probabilities import find_tagger
 
 
 def calibrate(

@@ -34,7 +34,7 @@ def report(
     if not output.absolute().parent.exists():
         msg.fail("Output directory not found", output.absolute().parent, exits=1)
     try:
-        from ..report import count_words, write_report
+        from ..evaluation.report import count_words, write_report
     except ImportError as error:
         # Plots need what is installed on request only.
         msg.fail("Can't write a report", error, exits=1)

@@ -5,7 +5,7 @@ from typing import List
 from spacy import util
 from wasabi import msg
 
-from ..probabilities import find_tagger, tag_probabilities
+from ..evaluation.probabilities import find_tagger, tag_probabilities
 
 
 def tag(model: str, texts: List[str]) -> None:

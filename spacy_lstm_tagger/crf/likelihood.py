@@ -6,7 +6,7 @@ import numpy
 from numpy.typing import NDArray
 
 from .chain import Chain, find_ends
-from .inference import find_expectations
+from .forward_backward import find_expectations
 
 
 class Gradient(NamedTuple):

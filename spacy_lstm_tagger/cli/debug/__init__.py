@@ -1,0 +1,1 @@
+"""The command `debug lstm-tagger`. Imports whatever the other rooms offer."""

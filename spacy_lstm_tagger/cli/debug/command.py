@@ -1,0 +1,168 @@
+"""The command `debug lstm-tagger`."""
+
+import sys
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterable, List, Optional, Set, Tuple, cast
+
+from spacy import util
+from spacy.cli._util import show_validation_error
+from spacy.language import Language
+from spacy.schemas import ConfigSchemaTraining
+from spacy.training import Example
+from spacy.util import registry, resolve_dot_names
+from thinc.api import Config, Model, PyTorchShim, fix_random_seed
+from wasabi import MESSAGES, Printer
+
+from ...encoder.vocabulary import Vocabulary
+from ...training.build_vocabulary import build_vocabulary, find_encoders
+from .tag_checks import TAG_CHECKS
+from .tag_data import collect_tag_data
+from .tagger_data import TaggerData
+from .text_checks import TEXT_CHECKS, check_sizes
+
+FACTORY = "lstm_tagger"
+JOIN_AUGMENTER = "spacy_lstm_tagger.join_sentences.v1"
+
+Corpus = Callable[[Language], Iterable[Example]]
+
+
+def debug_lstm_tagger(
+    config_path: Path,
+    *,
+    config_overrides: Optional[Dict[str, Any]] = None,
+    no_format: bool = True,
+    silent: bool = True,
+) -> None:
+    """Print what the data of a config has to say about tags, and exit with 1 if a
+    tagger can't be trained with it.
+
+    config_path (Path): Path to the config.
+    config_overrides (Optional[Dict[str, Any]]): Settings to change in it.
+    no_format (bool): Whether to print without colors and symbols.
+    silent (bool): Whether to print nothing.
+    """
+    msg = Printer(no_print=silent, pretty=not no_format)
+    with show_validation_error(config_path):
+        raw_config = util.load_config(config_path, overrides=config_overrides or {})
+        # What `train` fills in needs no `init fill-config` here, either.
+        nlp = util.load_model_from_config(raw_config, auto_fill=True)
+        config = nlp.config.interpolate()
+        training = registry.resolve(config["training"], schema=ConfigSchemaTraining)  # type: ignore[arg-type]
+    names = [n for n in nlp.pipe_names if nlp.get_pipe_meta(n).factory == FACTORY]
+    if not names:
+        msg.fail(
+            f"None of the components {nlp.pipe_names} has the factory '{FACTORY}'",
+            exits=1,
+        )
+    if training["seed"] is not None:
+        fix_random_seed(training["seed"])
+    train, dev = _read_corpora(nlp, config, training, msg)
+    advice: List[str] = []
+    for name in names:
+        tagger = _describe(nlp, config, training, name, train, dev)
+        msg.divider(f"Part-of-speech Tagging: {name}")
+        for check in [check_sizes, *TAG_CHECKS, *TEXT_CHECKS]:
+            advice.extend(check(msg, tagger))
+    _print_summary(msg, advice)
+
+
+def _read_corpora(
+    nlp: Language, config: Config, training: Dict[str, Any], msg: Printer
+) -> Tuple[List[Example], List[Example]]:
+    msg.divider("Data file validation")
+    with nlp.select_pipes(enable=[]):
+        # The tokenizer may need it. The components don't, and could fail.
+        nlp.initialize(sgd=training["optimizer"])
+    dot_names = [training["train_corpus"], training["dev_corpus"]]
+    if _augmenter(config, training) is not None:
+        # Variants of examples are not more data.
+        config = config.copy()
+        util.dot_to_object(config, dot_names[0])["augmenter"] = None
+        msg.info("Training examples are counted without those of the augmenter")
+    train_corpus, dev_corpus = resolve_dot_names(config, dot_names)
+    train, dev = list(train_corpus(nlp)), list(dev_corpus(nlp))
+    msg.good("Corpus is loadable")
+    return train, dev
+
+
+def _augmenter(config: Config, training: Dict[str, Any]) -> Optional[Dict[str, Any]]:
+    section = config
+    for key in training["train_corpus"].split("."):
+        # One reader may return several corpora, which have no sections.
+        section = section.get(key, {})
+    return section.get("augmenter")
+
+
+def _describe(
+    nlp: Language,
+    config: Config,
+    training: Dict[str, Any],
+    name: str,
+    train: List[Example],
+    dev: List[Example],
+) -> TaggerData:
+    neg_prefix = nlp.get_pipe(name).cfg["neg_prefix"]  # type: ignore[attr-defined]
+    encoder = _find_encoder(nlp, name)
+    (train_corpus,) = resolve_dot_names(config, [training["train_corpus"]])
+    return TaggerData(
+        train=collect_tag_data(train, neg_prefix=neg_prefix),
+        dev=collect_tag_data(dev, neg_prefix=neg_prefix),
+        labels=_find_labels(nlp, config, name),
+        neg_prefix=neg_prefix,
+        vocabulary=_find_vocabulary(nlp, encoder, train_corpus),
+        window=None if encoder is None else encoder.attrs["window"],
+        joins=(_augmenter(config, training) or {}).get("@augmenters") == JOIN_AUGMENTER,
+    )
+
+
+def _find_encoder(nlp: Language, name: str) -> Optional[Model]:
+    """The encoder of a component, or the one that it listens to."""
+    owners = [nlp.get_pipe(name)]
+    for _, component in nlp.components:
+        if name in getattr(component, "listening_components", []):
+            owners.append(component)
+    for owner in owners:
+        for encoder in find_encoders(owner.model):  # type: ignore[attr-defined]
+            return encoder
+    return None
+
+
+def _find_vocabulary(
+    nlp: Language, encoder: Optional[Model], train_corpus: Corpus
+) -> Vocabulary:
+    """The vocabulary that the encoder will have. Another encoder has none, but
+    the words that it has seen in training are those it knows, too."""
+    docs = (example.predicted for example in train_corpus(nlp))
+    if encoder is None:
+        return build_vocabulary(docs)
+    # That of a pretrained or sourced encoder, or that of the callback.
+    present = getattr(cast(PyTorchShim, encoder.shims[0])._model, "vocabulary", None)
+    vocabulary = present or encoder.attrs["vocabulary"]
+    return vocabulary or encoder.attrs["build_vocabulary"](docs)
+
+
+def _find_labels(nlp: Language, config: Config, name: str) -> Optional[Set[str]]:
+    """The labels that the component has or is given, None if those of the data."""
+    settings = config["initialize"]["components"].get(name, {})
+    labels = registry.resolve(settings).get("labels")
+    labels = labels or nlp.get_pipe(name).labels  # type: ignore[attr-defined]
+    return set(labels) if labels else None
+
+
+def _print_summary(msg: Printer, advice: List[str]) -> None:
+    msg.divider("Summary")
+    for text in dict.fromkeys(advice):
+        msg.text(f"- {text}")
+    counts = {kind: msg.counts[kind] for kind in (MESSAGES.GOOD, MESSAGES.WARN)}
+    n_errors = msg.counts[MESSAGES.FAIL]
+    if counts[MESSAGES.GOOD]:
+        msg.good(_number(counts[MESSAGES.GOOD], "check") + " passed")
+    if counts[MESSAGES.WARN]:
+        msg.warn(_number(counts[MESSAGES.WARN], "warning"))
+    if n_errors:
+        msg.fail(_number(n_errors, "error"))
+        sys.exit(1)
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"

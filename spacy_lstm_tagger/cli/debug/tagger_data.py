@@ -1,0 +1,36 @@
+"""What the checks of `debug lstm-tagger` are given."""
+
+from dataclasses import dataclass
+from typing import Callable, List, Optional, Set
+
+from wasabi import Printer
+
+from ...encoder.vocabulary import Vocabulary
+from .tag_data import TagData
+
+
+@dataclass(frozen=True)
+class TaggerData:
+    """A tagger and its data.
+
+    train (TagData): The training data, without variants made by an augmenter.
+    dev (TagData): The development data.
+    labels (Optional[Set[str]]): The tags that the tagger has or is given, None if
+        it will take those of the training data.
+    neg_prefix (str): What marks a tag that a token does not have.
+    vocabulary (Vocabulary): The words that it will know.
+    window (Optional[int]): Longer documents are read in windows of as many tokens.
+        None if its encoder is not ours.
+    joins (bool): Whether examples are joined for training.
+    """
+
+    train: TagData
+    dev: TagData
+    labels: Optional[Set[str]]
+    neg_prefix: str
+    vocabulary: Vocabulary
+    window: Optional[int]
+    joins: bool
+
+
+Check = Callable[[Printer, TaggerData], List[str]]

@@ -1,0 +1,2 @@
+"""The torch modules that are trained. Imports torch, and knows nothing of spaCy or
+thinc."""

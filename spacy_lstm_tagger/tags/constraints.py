@@ -1,0 +1,247 @@
+"""Which tags a token may have: what the user says, and what a dictionary says."""
+
+import warnings
+from dataclasses import dataclass
+from numbers import Integral
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Set, cast
+
+import numpy
+from numpy.typing import NDArray
+from spacy.attrs import ORTH
+from spacy.strings import StringStore
+from spacy.tokens import Doc
+from spacy.training import Example
+
+from ..arrays import find_rows
+from .negation import split_negation
+
+# doc._.allowed_tags: from positions of tokens to lists of tags.
+EXTENSION = "allowed_tags"
+
+TagDictionary = Dict[str, List[str]]
+
+
+@dataclass(frozen=True)
+class AllowedForms:
+    """A dictionary of word forms as arrays.
+
+    forms (NDArray[numpy.uint64]): Sorted hashes of the forms. *Shape:* (n_forms,)
+    allowed (NDArray[numpy.bool_]): The tags of each, and a last row for all other
+        forms, which may have any. *Shape:* (n_forms + 1, n_labels)
+    """
+
+    forms: NDArray[numpy.uint64]
+    allowed: NDArray[numpy.bool_]
+
+    def look_up(self, orths: NDArray[numpy.uint64]) -> NDArray[numpy.bool_]:
+        """Find the tags of forms, given by their hashes. *Shape:* (n_tokens,) to
+        (n_tokens, n_labels)"""
+        return self.allowed[find_rows(self.forms, orths, 0, len(self.forms))]
+
+
+def register_allowed_tags() -> None:
+    """Make `doc._.allowed_tags` known to spaCy."""
+    if not Doc.has_extension(EXTENSION):
+        Doc.set_extension(EXTENSION, default=None)
+
+
+def get_allowed_tags(doc: Doc) -> Optional[Mapping[int, List[str]]]:
+    """Read `doc._.allowed_tags`, whether or not this process knows the attribute.
+
+    RAISES (ValueError): If it is not a mapping.
+    """
+    user_data: Any = doc.user_data
+    given = user_data.get(("._.", EXTENSION, None, None))
+    if given is not None and not isinstance(given, Mapping):
+        raise ValueError(
+            f"Can't read 'doc._.{EXTENSION} = {given!r}': it needs to be a mapping "
+            f'from positions of tokens to lists of tags, like {{1: ["MD", "NN"]}}.'
+        )
+    return given
+
+
+def compile_dictionary(
+    dictionary: TagDictionary, labels: Sequence[str], strings: StringStore
+) -> Optional[AllowedForms]:
+    """Turn a dictionary into arrays.
+
+    RAISES (ValueError): If a tag is not one of the labels.
+    """
+    rows = {
+        strings.add(form): tag_row(tags, labels, f"the tag dictionary for '{form}'")
+        for form, tags in dictionary.items()
+    }
+    if not rows:
+        return None
+    forms = sorted(rows)
+    anything = numpy.ones(len(labels), dtype=bool)
+    return AllowedForms(
+        numpy.asarray(forms, dtype="uint64"),
+        numpy.stack([*(rows[form] for form in forms), anything]),
+    )
+
+
+def read_dictionary(entries: object) -> TagDictionary:
+    """Read a dictionary as JSON or JSONL give it: a mapping from forms to lists of
+    tags, or objects with "form" and "tags".
+
+    RETURNS (TagDictionary): The dictionary, without forms that have no tags.
+    RAISES (ValueError): If it is something else.
+    """
+    if isinstance(entries, Mapping):
+        found = dict(entries)
+    elif isinstance(entries, Iterable) and not isinstance(entries, str):
+        found = {}
+        for entry in entries:
+            if not isinstance(entry, Mapping) or {"form", "tags"} - set(entry):
+                raise ValueError(
+                    f"Can't read the entry {entry!r} of a tag dictionary: it needs to "
+                    f'be like {{"form": "can", "tags": ["MD", "NN"]}}.'
+                )
+            found[entry["form"]] = entry["tags"]
+    else:
+        raise ValueError(
+            f"Can't read a tag dictionary from {entries!r}: it needs to be a mapping "
+            f'from forms to tags, like {{"can": ["MD", "NN"]}}.'
+        )
+    for form, tags in list(found.items()):
+        if not isinstance(form, str):
+            raise ValueError(
+                f"Can't read the form {form!r} in a tag dictionary: forms are strings."
+            )
+        if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
+            raise ValueError(
+                f"Can't read the tags {tags!r} of '{form}' in a tag dictionary: they "
+                f'need to be a list, like ["MD", "NN"].'
+            )
+        if not tags:
+            warnings.warn(
+                f"The tag dictionary has no tags for '{form}': it may have any.",
+                stacklevel=2,
+            )
+            del found[form]
+    return found
+
+
+def collect_dictionary(
+    examples: Iterable[Example], *, min_count: int, neg_prefix: str
+) -> TagDictionary:
+    """Build a dictionary from the annotation of examples.
+
+    min_count (int): How often a form must occur with a tag.
+    neg_prefix (str): What marks a tag that a token does not have.
+    RETURNS (TagDictionary): The tags that each such form has had.
+    """
+    counts: Dict[str, int] = {}
+    tags: Dict[str, Set[str]] = {}
+    for example in examples:
+        for token in example.reference:
+            _, is_negated = split_negation(token.tag_, neg_prefix)
+            if token.tag_ and not is_negated and not token.is_space:
+                counts[token.text] = counts.get(token.text, 0) + 1
+                tags.setdefault(token.text, set()).add(token.tag_)
+    return {
+        form: sorted(tags[form])
+        for form, count in sorted(counts.items())
+        if count >= min_count
+    }
+
+
+def tag_row(
+    tags: Iterable[str], labels: Sequence[str], source: str
+) -> NDArray[numpy.bool_]:
+    """Which labels are among the tags.
+
+    source (str): Where the tags come from, for the error.
+    RETURNS (NDArray[numpy.bool_]): *Shape:* (n_labels,)
+    RAISES (ValueError): If a tag is not one of the labels.
+    """
+    wanted = set(tags)
+    unknown = sorted(wanted.difference(labels))
+    if unknown:
+        raise ValueError(
+            f"The tags {unknown} in {source} are not among the {len(labels)} labels of "
+            f"the component. Remove them, or train with data that has them."
+        )
+    return numpy.asarray([label in wanted for label in labels])
+
+
+def orths(doc: Doc) -> NDArray[numpy.uint64]:
+    """The hashes of the forms of a document. *Shape:* (n_tokens,)"""
+    return cast(NDArray[numpy.uint64], doc.to_array([ORTH])).reshape(-1)
+
+
+def allowed_by_user(doc: Doc, labels: Sequence[str]) -> Optional[NDArray[numpy.bool_]]:
+    """Read `doc._.allowed_tags`.
+
+    RETURNS (Optional[NDArray[numpy.bool_]]): None if it is not set.
+        *Shape:* (n_tokens, n_labels)
+    RAISES (ValueError): If it has unknown tags, or tokens that don't exist.
+    """
+    given = get_allowed_tags(doc)
+    if given is None:
+        return None
+    allowed = numpy.ones((len(doc), len(labels)), dtype=bool)
+    for token, tags in given.items():
+        if not isinstance(token, Integral) or not 0 <= int(token) < len(doc):
+            raise ValueError(
+                f"Can't read 'doc._.{EXTENSION}': there is no token {token!r} in a "
+                f"document of {len(doc)} tokens. Its keys need to be positions of "
+                f"tokens, counted from 0."
+            )
+        if isinstance(tags, str):
+            raise ValueError(
+                f"Can't read 'doc._.{EXTENSION}': the tags of token {token} are "
+                f"{tags!r}. They need to be a list, like [{tags!r}]."
+            )
+        allowed[token] = tag_row(tags, labels, f"'doc._.{EXTENSION}' of token {token}")
+    return allowed
+
+
+def allowed_tags(
+    docs: Sequence[Doc], labels: Sequence[str], dictionary: Optional[AllowedForms]
+) -> Optional[NDArray[numpy.bool_]]:
+    """The tags that the tokens of documents may get. What a user says of a document
+    stands in place of what the dictionary says.
+
+    RETURNS (Optional[NDArray[numpy.bool_]]): None if any tag is allowed everywhere.
+        *Shape:* (n_tokens, n_labels), of all documents together.
+    """
+    given = [allowed_by_user(doc, labels) for doc in docs]
+    if dictionary is None and all(rows is None for rows in given):
+        return None
+    found = []
+    for doc, rows in zip(docs, given):
+        if rows is None and dictionary is not None:
+            rows = dictionary.look_up(orths(doc))
+        elif rows is None:
+            rows = numpy.ones((len(doc), len(labels)), dtype=bool)
+        found.append(rows)
+    return lift_impossible(numpy.concatenate(found))
+
+
+def look_up_training(
+    example: Example, dictionary: AllowedForms
+) -> NDArray[numpy.bool_]:
+    """The tags that the dictionary leaves the predicted tokens of an example: all of
+    them if the reference says for itself which ones are allowed.
+
+    RETURNS (NDArray[numpy.bool_]): *Shape:* (n_tokens, n_labels)
+    """
+    rows = dictionary.look_up(orths(example.predicted))
+    is_overridden = get_allowed_tags(example.reference) is not None
+    return numpy.ones_like(rows) if is_overridden else rows
+
+
+def lift_impossible(allowed: NDArray[numpy.bool_]) -> NDArray[numpy.bool_]:
+    """Allow all tags, with a warning, where none is left."""
+    impossible = ~allowed.any(axis=1)
+    if impossible.any():
+        warnings.warn(
+            "Some tokens have no tag left: no tag that a tag dictionary and "
+            "'doc._.allowed_tags' allow them agrees with all that is known of them. "
+            "They are treated as if any was allowed.",
+            stacklevel=2,
+        )
+        allowed = allowed | impossible.reshape(-1, 1)
+    return allowed

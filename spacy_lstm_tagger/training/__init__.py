@@ -1,0 +1,2 @@
+"""What training adds: annotation, losses, augmenters, callbacks and vocabularies.
+Imports `encoder`, `tags` and `crf`."""

@@ -1,0 +1,79 @@
+"""Augmenters that configs can name."""
+
+import random
+import warnings
+from typing import Callable, Iterator, List
+
+from spacy.language import Language
+from spacy.tokens import Doc
+from spacy.training import Example
+
+from ..tags.constraints import get_allowed_tags, register_allowed_tags
+
+
+def create_join_augmenter(
+    max_sentences: int = 10,
+    gold_preproc: bool = False,
+) -> Callable[[Language, Example], Iterator[Example]]:
+    """Create an augmenter that adds, to the examples of a corpus, runs of them
+    joined into one: a tagger that has only seen single sentences is worse at whole
+    documents. Each example is seen alone and, the last few excepted, once more in
+    a run of 2 to `max_sentences`, so the corpus has to come in its own order. What is
+    left over at the end of the corpus starts the first run of the next pass.
+
+    max_sentences (int): The most examples of a run.
+    gold_preproc (bool): Whether runs have the tokens of the annotation, instead of
+        those that the pipeline's tokenizer finds, as it will in real text.
+    """
+    if max_sentences < 2:
+        raise ValueError(
+            f"Can't join runs of at most {max_sentences} sentences: 'max_sentences' "
+            f"needs to be at least 2."
+        )
+    run: List[Example] = []
+    run_length = 2
+
+    def join(nlp: Language, example: Example) -> Iterator[Example]:
+        nonlocal run_length
+        yield example
+        if run and run[0].reference.vocab is not example.reference.vocab:
+            # Left over from another pipeline.
+            run.clear()
+        run.append(example)
+        if len(run) >= run_length:
+            yield join_examples(nlp, run, gold_preproc=gold_preproc)
+            run.clear()
+            run_length = random.randint(2, max_sentences)
+
+    return join
+
+
+def join_examples(
+    nlp: Language, examples: List[Example], *, gold_preproc: bool
+) -> Example:
+    """One example of several, in their order, with all of their annotations."""
+    references = [example.reference for example in examples]
+    with warnings.catch_warnings():
+        # It is joined below.
+        warnings.filterwarnings("ignore", message=r"\[W101\].*'allowed_tags'")
+        reference = Doc.from_docs(references)
+    _join_allowed_tags(references, reference)
+    # Like spaCy's corpus reader: there is no text to tokenize without spaces.
+    if gold_preproc or any(doc.has_unknown_spaces for doc in references):
+        predicted = Doc.from_docs([example.predicted for example in examples])
+    else:
+        predicted = nlp.make_doc(reference.text)
+    return Example(predicted, reference)
+
+
+def _join_allowed_tags(docs: List[Doc], joined: Doc) -> None:
+    """spaCy joins what is in the tokens, but not what custom attributes say."""
+    found = {}
+    offset = 0
+    for doc in docs:
+        for token, tags in (get_allowed_tags(doc) or {}).items():
+            found[offset + token] = tags
+        offset += len(doc)
+    if found:
+        register_allowed_tags()
+        joined._.allowed_tags = found

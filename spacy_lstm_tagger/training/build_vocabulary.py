@@ -1,0 +1,58 @@
+"""From documents to a vocabulary, and from there to the encoders of a model."""
+
+from collections import Counter
+from typing import Dict, Iterable, List
+
+import numpy
+from spacy.tokens import Doc
+from thinc.api import Model
+
+from ..encoder.vocabulary import Vocabulary
+
+
+def build_vocabulary(
+    docs: Iterable[Doc],
+    *,
+    min_word_count: int = 1,
+    min_character_count: int = 1,
+    from_sample: bool = False,
+) -> Vocabulary:
+    """Collect the words and characters of the documents. The same documents
+    give the same vocabulary, in whatever order they come.
+
+    docs (Iterable[Doc]): The documents. Whitespace tokens are skipped.
+    min_word_count (int): How often a lower-cased form must occur.
+    min_character_count (int): How often a character must occur.
+    from_sample (bool): Recorded in the vocabulary.
+    """
+    words: Dict[int, int] = Counter()
+    forms: Dict[str, int] = Counter()
+    for doc in docs:
+        for token in doc:
+            if not token.is_space:
+                words[token.lower] += 1
+                forms[token.text] += 1
+    characters: Dict[str, int] = Counter()
+    for form, count in forms.items():
+        for character in form:
+            characters[character] += count
+    known_words = sorted(w for w, count in words.items() if count >= min_word_count)
+    known_characters = sorted(
+        ord(c) for c, count in characters.items() if count >= min_character_count
+    )
+    return Vocabulary(
+        words=numpy.asarray(known_words, dtype="uint64"),
+        word_counts=numpy.asarray([words[w] for w in known_words], dtype="int64"),
+        characters=numpy.asarray(known_characters, dtype="int64"),
+        from_sample=from_sample,
+    )
+
+
+def find_encoders(model: Model) -> List[Model]:
+    """The layers of a model that have a vocabulary."""
+    return [node for node in model.walk() if "build_vocabulary" in node.attrs]
+
+
+def set_vocabulary(encoder: Model, docs: Iterable[Doc]) -> None:
+    """Build the vocabulary that the encoder will be initialized with."""
+    encoder.attrs["vocabulary"] = encoder.attrs["build_vocabulary"](docs)

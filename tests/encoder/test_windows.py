@@ -1,0 +1,168 @@
+from typing import Any, List, Tuple
+
+import numpy
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spacy_lstm_tagger.encoder.windows import (
+    MAX_BATCH_POSITIONS,
+    batch_windows,
+    cut_windows,
+    validate_window,
+)
+
+DOC_LENGTHS = st.lists(st.integers(0, 90), max_size=8).map(
+    lambda lengths: numpy.asarray(lengths, dtype="int64")
+)
+
+
+@st.composite
+def window_settings(draw: Any) -> Tuple[int, int]:
+    overlap = draw(st.integers(0, 6))
+    return draw(st.integers(2 * overlap + 1, 2 * overlap + 20)), overlap
+
+
+def doc_bounds(lengths: numpy.ndarray, position: int) -> Tuple[int, int]:
+    """Where the document of a token begins and ends."""
+    ends = numpy.cumsum(lengths)
+    doc = int(numpy.searchsorted(ends, position, side="right"))
+    return int(ends[doc] - lengths[doc]), int(ends[doc])
+
+
+@given(DOC_LENGTHS, window_settings())
+def test_every_token_is_kept_exactly_once(
+    lengths: numpy.ndarray, settings: Tuple[int, int]
+) -> None:
+    window, overlap = settings
+    cut = cut_windows(lengths, window=window, overlap=overlap)
+    kept: List[int] = []
+    for start, end in zip(cut.keep_start, cut.keep_end):
+        kept.extend(range(start, end))
+    assert kept == list(range(lengths.sum()))
+
+
+@given(DOC_LENGTHS, window_settings())
+def test_a_window_lies_inside_one_document_and_keeps_tokens_of_its_own(
+    lengths: numpy.ndarray, settings: Tuple[int, int]
+) -> None:
+    window, overlap = settings
+    cut = cut_windows(lengths, window=window, overlap=overlap)
+    for start, end, first, last in zip(
+        cut.start, cut.end, cut.keep_start, cut.keep_end
+    ):
+        doc_start, doc_end = doc_bounds(lengths, start)
+        assert doc_start <= start <= first < last <= end <= doc_end
+        assert end - start <= window
+
+
+@given(DOC_LENGTHS, window_settings())
+def test_kept_tokens_have_context_wherever_the_document_goes_on(
+    lengths: numpy.ndarray, settings: Tuple[int, int]
+) -> None:
+    window, overlap = settings
+    cut = cut_windows(lengths, window=window, overlap=overlap)
+    for start, end, first, last in zip(
+        cut.start, cut.end, cut.keep_start, cut.keep_end
+    ):
+        doc_start, doc_end = doc_bounds(lengths, start)
+        assert first - start >= min(overlap, first - doc_start)
+        assert end - last >= min(overlap, doc_end - last)
+
+
+@given(DOC_LENGTHS, window_settings())
+def test_windows_of_a_long_document_are_all_of_full_length(
+    lengths: numpy.ndarray, settings: Tuple[int, int]
+) -> None:
+    window, overlap = settings
+    cut = cut_windows(lengths, window=window, overlap=overlap)
+    for start, end in zip(cut.start, cut.end):
+        doc_start, doc_end = doc_bounds(lengths, start)
+        assert end - start == min(window, doc_end - doc_start)
+
+
+@given(DOC_LENGTHS, window_settings())
+def test_windows_do_not_depend_on_the_documents_beside(
+    lengths: numpy.ndarray, settings: Tuple[int, int]
+) -> None:
+    window, overlap = settings
+    together = cut_windows(lengths, window=window, overlap=overlap)
+    offset = 0
+    alone = []
+    for length in lengths:
+        cut = cut_windows(numpy.asarray([length]), window=window, overlap=overlap)
+        alone.extend((cut.start + offset).tolist())
+        offset += length
+    assert together.start.tolist() == alone
+
+
+@given(DOC_LENGTHS, window_settings())
+def test_the_cost_of_a_token_stays_flat(
+    lengths: numpy.ndarray, settings: Tuple[int, int]
+) -> None:
+    window, overlap = settings
+    cut = cut_windows(lengths, window=window, overlap=overlap)
+    read = int((cut.end - cut.start).sum())
+    stride = window - 2 * overlap
+    # Each further window of a document brings at least one new token, and all
+    # but the last bring `stride` of them.
+    bound = sum(n if n <= window else (n / stride + 1) * window for n in lengths)
+    assert read <= bound
+
+
+@given(DOC_LENGTHS, window_settings(), st.integers(1, 200))
+def test_batches_are_bounded(
+    lengths: numpy.ndarray, settings: Tuple[int, int], max_positions: int
+) -> None:
+    window, overlap = settings
+    cut = cut_windows(lengths, window=window, overlap=overlap)
+    for batch in batch_windows(cut, max_positions=max_positions):
+        n_windows, max_length = batch.tokens.shape
+        assert n_windows == 1 or n_windows * max_length <= max_positions
+
+
+@given(DOC_LENGTHS, window_settings(), st.integers(1, 200))
+def test_batches_keep_every_token_exactly_once(
+    lengths: numpy.ndarray, settings: Tuple[int, int], max_positions: int
+) -> None:
+    window, overlap = settings
+    cut = cut_windows(lengths, window=window, overlap=overlap)
+    batches = batch_windows(cut, max_positions=max_positions)
+    kept = [token for batch in batches for token in batch.tokens[batch.kept]]
+    assert sorted(kept) == list(range(lengths.sum()))
+
+
+@given(DOC_LENGTHS, window_settings(), st.integers(1, 200))
+def test_a_batch_holds_consecutive_tokens_longest_window_first(
+    lengths: numpy.ndarray, settings: Tuple[int, int], max_positions: int
+) -> None:
+    window, overlap = settings
+    cut = cut_windows(lengths, window=window, overlap=overlap)
+    for batch in batch_windows(cut, max_positions=max_positions):
+        assert (numpy.diff(batch.lengths) <= 0).all()
+        for tokens, length, kept in zip(batch.tokens, batch.lengths, batch.kept):
+            assert (numpy.diff(tokens[:length]) == 1).all()
+            assert not kept[length:].any()
+
+
+def test_a_huge_document_makes_many_full_batches_of_bounded_size() -> None:
+    cut = cut_windows(numpy.asarray([1_000_000]), window=256, overlap=32)
+    batches = batch_windows(cut)
+    assert max(batch.tokens.size for batch in batches) <= MAX_BATCH_POSITIONS
+    assert all((batch.lengths == 256).all() for batch in batches)
+    assert sum(batch.tokens.size for batch in batches) < 1_000_000 * 1.35
+
+
+@pytest.mark.parametrize("window, overlap", [(64, 32), (1, 1), (0, 0), (8, -1)])
+def test_windows_that_make_no_progress_are_refused(window: int, overlap: int) -> None:
+    with pytest.raises(ValueError, match=f"{window} tokens"):
+        validate_window(window, overlap)
+
+
+@pytest.mark.parametrize("window, overlap", [(1, 0), (65, 32)])
+def test_the_smallest_window_that_makes_progress_is_accepted(
+    window: int, overlap: int
+) -> None:
+    validate_window(window, overlap)
+    cut = cut_windows(numpy.asarray([200]), window=window, overlap=overlap)
+    assert (cut.keep_end - cut.keep_start).sum() == 200
