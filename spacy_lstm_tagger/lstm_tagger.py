@@ -174,6 +174,11 @@ class Predictions(List[NDArray]):
         self.probabilities: List[NDArray] = []
 
 
+# Settings that are saved with the labels, as those of spaCy's `tagger` are, but are not
+# loaded from there: in the config, they may have got other values since training.
+SETTINGS = ("overwrite", "neg_prefix", "label_smoothing")
+
+
 # When this module is imported, since a component that is unpickled is not created.
 register_allowed_tags()
 
@@ -567,38 +572,38 @@ class LSTMTagger(Tagger):
     def from_bytes(
         self, bytes_data: bytes, *, exclude: Iterable[str] = tuple()
     ) -> "LSTMTagger":
-        """Load the pipe from a bytestring.
+        """Load the pipe from a bytestring: its labels, tag dictionary and weights. The
+        settings stay those of the config that the component was made from.
 
         bytes_data (bytes): The serialized pipe.
         exclude (Iterable[str]): Names of serialization fields to exclude.
         RAISES (ValueError): If the weights are damaged or those of another model.
         """
-        with self._explain_errors("the given bytes", exclude):
-            self._forget_dictionary(exclude)
+        with self._load_from("the given bytes", exclude):
             return super().from_bytes(bytes_data, exclude=exclude)
 
     def from_disk(
         self, path: Union[str, Path], *, exclude: Iterable[str] = tuple()
     ) -> "LSTMTagger":
-        """Load the pipe from disk.
+        """Load the pipe from disk: its labels, tag dictionary and weights. The settings
+        stay those of the config that the component was made from.
 
         path (Union[str, Path]): Path to a directory.
         exclude (Iterable[str]): Names of serialization fields to exclude.
         RAISES (ValueError): If the weights are damaged or those of another model.
         """
-        with self._explain_errors(f"'{path}'", exclude):
+        with self._load_from(f"'{path}'", exclude):
             if "model" not in exclude:
                 verify_checksum(path)
-            self._forget_dictionary(exclude)
             return super().from_disk(path, exclude=exclude)
 
-    def _forget_dictionary(self, exclude: Iterable[str]) -> None:
-        """Pipelines saved by earlier versions have none to take its place."""
-        if "cfg" not in exclude:
-            self.cfg["tag_dictionary"] = {}
-
     @contextlib.contextmanager
-    def _explain_errors(self, source: str, exclude: Iterable[str]) -> Iterator[None]:
+    def _load_from(self, source: str, exclude: Iterable[str]) -> Iterator[None]:
+        """Load the labels and the dictionary, but no settings, and explain errors."""
+        settings = {name: self.cfg[name] for name in SETTINGS}
+        if "cfg" not in exclude:
+            # Pipelines saved by earlier versions have none to take its place.
+            self.cfg["tag_dictionary"] = {}
         # Damaged msgpack fails in many ways, depending on where the damage is.
         try:
             yield
@@ -619,11 +624,12 @@ class LSTMTagger(Tagger):
                 f"Restore the directory from a backup or train the pipeline again, and "
                 f"check that its config.cfg is the one that it was trained with."
             ) from error
+        finally:
+            self.cfg.update(settings)
 
 
-def _parts(docs: Iterable[Doc]) -> Iterator[List[Doc]]:
+def _parts(docs: List[Doc]) -> Iterator[List[Doc]]:
     """Split documents into parts that are tagged one after the other."""
-    docs = list(docs)
     lengths = numpy.asarray([len(doc) for doc in docs], dtype="int64")
     for part in split_by_total(lengths, MAX_TOKENS):
         yield docs[part]

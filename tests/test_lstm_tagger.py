@@ -488,13 +488,6 @@ def test_a_tag_that_is_set_is_replaced_with_overwrite(trained: Language) -> None
     assert tags_of(trained(doc)) == TAGS
 
 
-def test_overwrite_is_read_from_the_config_and_saved() -> None:
-    nlp = initialized(TRAIN_DATA, overwrite=True)
-    loaded = blank()
-    loaded.from_bytes(nlp.to_bytes())
-    assert get_tagger(loaded).cfg["overwrite"] is True
-
-
 def test_set_annotations_takes_one_document_as_well(shared_trained: Language) -> None:
     tagger = get_tagger(shared_trained)
     doc = make_doc(shared_trained)

@@ -6,6 +6,7 @@ import pickle
 import shutil
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Tuple
 
@@ -17,11 +18,15 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import load as load_safetensors
 from spacy.language import Language
+from spacy.tokens import Doc, Token
+from spacy.util import load_config, load_model_from_config
 from taggers import (
     ROUND_TRIPS,
+    bytes_round_trip,
     disk_round_trip,
     get_tagger,
     model_copy_round_trip,
+    pickle_round_trip,
 )
 from thinc.api import Adam, Model
 from util import (
@@ -133,6 +138,176 @@ def test_a_component_with_other_sizes_comes_back_from_its_config(
     assert encoder.attrs["max_characters"] == 5
     assert encoder.get_dim("nO") == 16
     numpy.testing.assert_array_equal(scores_of(loaded), scores_of(nlp))
+
+
+# Settings that are given another value after training.
+
+
+@pytest.fixture(scope="module")
+def with_dictionary(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A saved pipeline with default settings, and a tag dictionary."""
+    nlp = make_trained()
+    get_tagger(nlp).set_tag_dictionary({"dog": ["NN", "V"]})
+    path: Path = tmp_path_factory.mktemp("settings") / "saved"
+    nlp.to_disk(path)
+    return path
+
+
+def replaces_tags(nlp: Language) -> bool:
+    words, tags = TRAIN_DATA[0]
+    doc = Doc(nlp.vocab, words=words, tags=["X"] * len(words))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return tags_of(nlp(doc)) == tags
+
+
+def gradient_of(nlp: Language, tag: str) -> NDArray:
+    """The gradient for one word of that tag, where all tags are equally probable."""
+    tagger = get_tagger(nlp)
+    scores = numpy.full((1, len(tagger.labels)), 1 / len(tagger.labels), dtype="f")
+    return tagger.get_loss(make_examples(nlp, [(["dog"], [tag])]), [scores])[1][0][0]
+
+
+def knows_tilde(nlp: Language) -> bool:
+    """Whether "~" marks the tag as one that the word does not have."""
+    try:
+        return (gradient_of(nlp, "~NN") >= 0.0).all()
+    except ValueError:
+        return False
+
+
+def smooths_labels(nlp: Language) -> bool:
+    gradient = gradient_of(nlp, "NN")
+    n_labels = len(gradient)
+    return float(gradient.max()) < 1 / n_labels - 0.01
+
+
+def has_sharp_probabilities(nlp: Language) -> bool:
+    (rows,) = get_tagger(nlp).predict_proba([make_doc(nlp, TRAIN_DATA[1][0])])
+    return rows.max() > 0.5
+
+
+def counts_alternatives(nlp: Language, name: str) -> int:
+    return len(getattr(nlp(make_doc(nlp))[0]._, name))
+
+
+CHANGES: Dict[str, Tuple[Dict[str, Any], Callable[[Language], bool]]] = {
+    "overwrite": ({"overwrite": True}, replaces_tags),
+    "neg_prefix": ({"neg_prefix": "~"}, knows_tilde),
+    "label_smoothing": ({"label_smoothing": 0.2}, smooths_labels),
+    "constrain_training": (
+        {"constrain_training": True},
+        lambda nlp: bool((gradient_of(nlp, "NN") == 0.0).any()),
+    ),
+    "temperature": (
+        {"temperature": 100.0},
+        lambda nlp: not has_sharp_probabilities(nlp),
+    ),
+    "confidence_attribute": (
+        {"confidence_attribute": "changed_confidence"},
+        lambda nlp: getattr(nlp(make_doc(nlp))[0]._, "changed_confidence", 0.0) > 0.0,
+    ),
+    "n_alternatives": (
+        {"alternatives_attribute": "changed_alternatives", "n_alternatives": 2},
+        lambda nlp: (
+            Token.has_extension("changed_alternatives")
+            and counts_alternatives(nlp, "changed_alternatives") == 2
+        ),
+    ),
+}
+
+
+def check_change(nlp: Language, setting: str) -> None:
+    """That a setting has its changed value, and that the config shows that."""
+    changes, is_changed = CHANGES[setting]
+    assert is_changed(nlp)
+    shown = nlp.get_pipe_config("lstm_tagger")
+    assert {name: shown[name] for name in changes} == changes
+
+
+@pytest.mark.parametrize("setting", CHANGES)
+def test_a_setting_given_when_a_pipeline_is_loaded_is_used_shown_and_saved(
+    with_dictionary: Path, tmp_path: Path, setting: str
+) -> None:
+    changes, is_changed = CHANGES[setting]
+    assert not is_changed(spacy.load(with_dictionary))
+    overrides = {f"components.lstm_tagger.{key}": v for key, v in changes.items()}
+    nlp = spacy.load(with_dictionary, config=overrides)
+    check_change(nlp, setting)
+    for round_trip in (disk_round_trip, bytes_round_trip, pickle_round_trip):
+        check_change(round_trip(nlp, tmp_path), setting)
+
+
+def load_with_sections(path: Path, changes: Dict[str, Any]) -> Language:
+    return spacy.load(path, config={"components": {"lstm_tagger": changes}})
+
+
+def load_config_first(path: Path, changes: Dict[str, Any]) -> Language:
+    config = load_config(path / "config.cfg")
+    config["components"]["lstm_tagger"].update(changes)
+    return load_model_from_config(config).from_disk(path)
+
+
+def load_bytes(path: Path, changes: Dict[str, Any]) -> Language:
+    config = load_config(path / "config.cfg")
+    config["components"]["lstm_tagger"].update(changes)
+    return load_model_from_config(config).from_bytes(spacy.load(path).to_bytes())
+
+
+def load_component(path: Path, changes: Dict[str, Any]) -> Language:
+    nlp = blank({**SMALL, **changes})
+    get_tagger(nlp).from_disk(path / "lstm_tagger", exclude=["vocab"])
+    return nlp
+
+
+@pytest.mark.parametrize(
+    "load", [load_with_sections, load_config_first, load_bytes, load_component]
+)
+@pytest.mark.parametrize("is_saved", [False, True])
+def test_the_value_of_the_config_goes_before_the_saved_one(
+    with_dictionary: Path,
+    tmp_path: Path,
+    load: Callable[[Path, Dict[str, Any]], Language],
+    is_saved: bool,
+) -> None:
+    """In whatever way a pipeline is loaded, and whichever of the two is a default."""
+    saved = load_with_sections(with_dictionary, {"overwrite": is_saved})
+    saved.to_disk(tmp_path)
+    nlp = load(tmp_path, {"overwrite": not is_saved})
+    assert get_tagger(nlp).cfg["overwrite"] is not is_saved
+    assert replaces_tags(nlp) is not is_saved
+    assert nlp.get_pipe_config("lstm_tagger")["overwrite"] is not is_saved
+
+
+@pytest.mark.parametrize("is_used", [False, True])
+def test_a_sourced_component_shows_the_settings_that_it_uses(
+    with_dictionary: Path, is_used: bool
+) -> None:
+    """spaCy leaves out what else `add_pipe` is given with `source`."""
+    source = load_with_sections(with_dictionary, {"overwrite": is_used})
+    nlp = spacy.blank("en", vocab=source.vocab)
+    nlp.add_pipe("lstm_tagger", source=source, config={"overwrite": not is_used})
+    assert replaces_tags(nlp) is is_used
+    assert nlp.get_pipe_config("lstm_tagger")["overwrite"] is is_used
+
+
+def test_a_component_sourced_in_a_config_shows_the_settings_that_it_uses(
+    with_dictionary: Path, tmp_path: Path
+) -> None:
+    config = load_config(with_dictionary / "config.cfg")
+    config["components"]["lstm_tagger"] = {
+        "source": str(with_dictionary),
+        "overwrite": True,
+    }
+    nlp = load_model_from_config(config)
+    for found in (nlp, disk_round_trip(nlp, tmp_path)):
+        shown = found.get_pipe_config("lstm_tagger")["overwrite"]
+        assert replaces_tags(found) is shown
+
+
+def test_a_setting_given_to_load_is_checked(with_dictionary: Path) -> None:
+    with pytest.raises(ValueError, match=r"label_smoothing = 2\.0"):
+        load_with_sections(with_dictionary, {"label_smoothing": 2.0})
 
 
 # Leaving something out.
