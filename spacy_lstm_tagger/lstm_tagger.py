@@ -229,15 +229,17 @@ class LSTMTagger(Tagger):
         if self.alternatives_attribute is not None:
             register_alternatives(self.alternatives_attribute)
 
-    def predict(self, docs: Iterable[Doc]) -> Predictions:
+    def predict(self, docs: Union[Doc, Iterable[Doc]]) -> Predictions:
         """Find the tags of documents, without changing them.
 
-        docs (Iterable[Doc]): The documents.
+        docs (Union[Doc, Iterable[Doc]]): The documents. One Doc counts as a list of
+            one.
         RETURNS (Predictions): For each document the positions of its tags in
             `labels`. *Shape:* (n_tokens,)
+        RAISES (TypeError): If something else is among the documents.
         """
         predictions = Predictions()
-        for part in _parts(docs):
+        for part in _parts(self._list_docs(docs)):
             lattice, posterior = self._predict_lattice(part)
             if posterior or self.confidence_attribute or self.alternatives_attribute:
                 probabilities = token_probabilities(lattice)
@@ -246,41 +248,43 @@ class LSTMTagger(Tagger):
             predictions.extend(_split(tags, part))
         return predictions
 
-    def predict_proba(self, docs: Iterable[Doc]) -> List[NDArray]:
+    def predict_proba(self, docs: Union[Doc, Iterable[Doc]]) -> List[NDArray]:
         """Find the probability of each tag of each token, without changing the
         documents: the softmax of its scores, or with a CRF its marginal probability.
 
-        docs (Iterable[Doc]): The documents, after the components that come earlier in
-            the pipeline.
+        docs (Union[Doc, Iterable[Doc]]): The documents, after the components that come
+            earlier in the pipeline. One Doc counts as a list of one.
         RETURNS (List[NDArray]): For each document, of float32, the columns in the
             order of `labels`. *Shape:* (n_tokens, n_labels)
+        RAISES (TypeError): If something else is among the documents.
         """
         found = []
-        for part in _parts(docs):
+        for part in _parts(self._list_docs(docs)):
             lattice, _ = self._predict_lattice(part)
             found += _split(token_probabilities(lattice).astype("float32"), part)
         return found
 
     def k_best(
-        self, docs: Iterable[Doc], k: int
+        self, docs: Union[Doc, Iterable[Doc]], k: int
     ) -> List[List[Tuple[List[str], float]]]:
         """Find the most probable sequences of tags, exactly, without changing the
         documents.
 
-        docs (Iterable[Doc]): The documents, after the components that come earlier in
-            the pipeline.
+        docs (Union[Doc, Iterable[Doc]]): The documents, after the components that come
+            earlier in the pipeline. One Doc counts as a list of one.
         k (int): How many sequences to find for each.
         RETURNS (List[List[Tuple[List[str], float]]]): For each document the tags of
             its tokens and the natural logarithm of their probability, the most
             probable ones first; fewer than `k` if no more are possible.
         RAISES (ValueError): If `k` is less than 1.
+        RAISES (TypeError): If something else is among the documents.
         """
         if k < 1:
             raise ValueError(
                 f"Can't find the {k} best sequences: k has to be 1 or more."
             )
         found = []
-        for doc in docs:
+        for doc in self._list_docs(docs):
             lattice, _ = self._predict_lattice([doc])
             found.append(
                 [
@@ -288,6 +292,17 @@ class LSTMTagger(Tagger):
                     for tags, log_probability in best_sequences(lattice, k)
                 ]
             )
+        return found
+
+    def _list_docs(self, docs: Union[Doc, Iterable[Doc]]) -> List[Doc]:
+        found = [docs] if isinstance(docs, Doc) else list(docs)
+        for doc in found:
+            if not isinstance(doc, Doc):
+                raise TypeError(
+                    f"[{self.name}] Can't tag an object of type "
+                    f"'{type(doc).__name__}': a Doc is needed, or a list of Docs. "
+                    f"'nlp.make_doc' makes one from a text, 'as_doc' from a span."
+                )
         return found
 
     def _predict_lattice(self, docs: List[Doc]) -> Tuple[Lattice, bool]:
@@ -323,16 +338,18 @@ class LSTMTagger(Tagger):
         return rows
 
     def set_annotations(
-        self, docs: Union[Doc, Sequence[Doc]], batch_tag_ids: Sequence[NDArray]
+        self, docs: Union[Doc, Iterable[Doc]], batch_tag_ids: Sequence[NDArray]
     ) -> None:
-        """Set the tags of documents, all tags of a document in one step.
+        """Set the tags of documents, all tags of a document in one step. Without
+        `overwrite`, tags that are set already stay, and there is one warning if these
+        are all tags of a document.
 
-        docs (Union[Doc, Sequence[Doc]]): The documents to modify.
+        docs (Union[Doc, Iterable[Doc]]): The documents to modify.
         batch_tag_ids (Sequence[NDArray]): For each document the positions of its
             tags in `labels`, as `predict` returns them. *Shape:* (n_tokens,)
+        RAISES (TypeError): If something else is among the documents.
         """
-        if isinstance(docs, Doc):
-            docs = [docs]
+        docs = self._list_docs(docs)
         strings = self.vocab.strings
         hashes = numpy.asarray(
             [strings.add(tag) for tag in self.labels], dtype="uint64"

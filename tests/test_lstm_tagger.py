@@ -29,6 +29,7 @@ from util import (
     encoder_of,
     make_doc,
     make_examples,
+    make_trained,
     make_untrained,
     same_weights,
     tag_all,
@@ -493,7 +494,7 @@ def test_set_annotations_takes_one_document_as_well(shared_trained: Language) ->
     doc = make_doc(shared_trained)
     (tag_ids,) = tagger.predict([doc])
     assert tags_of(doc) == [""] * len(doc)
-    tagger.set_annotations([doc], [tag_ids])
+    tagger.set_annotations(doc, [tag_ids])
     assert tags_of(doc) == TAGS
 
 
@@ -566,6 +567,42 @@ def test_spacys_tagger_and_ours_work_in_one_pipeline(order: Tuple[str, str]) -> 
 
 
 # Ways to tag.
+
+
+def test_one_document_in_place_of_a_list_is_a_list_of_one(
+    shared_trained: Language,
+) -> None:
+    tagger = get_tagger(shared_trained)
+    doc = make_doc(shared_trained)
+    for call in (tagger.predict, tagger.predict_proba):
+        (found,), (expected,) = call(doc), call([doc])
+        numpy.testing.assert_array_equal(found, expected)
+    assert tagger.k_best(doc, 2) == tagger.k_best([doc], 2)
+    tagger.set_annotations(doc, tagger.predict(doc))
+    assert tags_of(doc) == TAGS
+
+
+def test_documents_may_come_from_a_generator() -> None:
+    nlp = make_trained(config={**SMALL, "confidence_attribute": "from_generator"})
+    tagger = get_tagger(nlp)
+    docs = [make_doc(nlp, words) for words, _ in TRAIN_DATA]
+    found = tagger.predict(doc for doc in docs)
+    assert len(tagger.predict_proba(doc for doc in docs)) == len(docs)
+    assert len(tagger.k_best((doc for doc in docs), 1)) == len(docs)
+    tagger.set_annotations((doc for doc in docs), found)
+    assert [tags_of(doc) for doc in docs] == [tags for _, tags in TRAIN_DATA]
+
+
+@pytest.mark.parametrize("method", ["predict", "predict_proba", "k_best"])
+@pytest.mark.parametrize("kind", ["Span", "Token", "str"])
+def test_what_is_no_document_raises_an_error_that_says_what_was_given(
+    shared_trained: Language, method: str, kind: str
+) -> None:
+    doc = make_doc(shared_trained)
+    given = {"Span": [doc[1:3]], "Token": doc[1:3], "str": "The dog"}[kind]
+    arguments = (2,) if method == "k_best" else ()
+    with pytest.raises(TypeError, match=rf"lstm_tagger.*'{kind}'.*Doc"):
+        getattr(get_tagger(shared_trained), method)(given, *arguments)
 
 
 TEXTS = [" ".join(words) for words, _ in TRAIN_DATA] + ["", "Two  spaces \n"]
