@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import warnings
 from pathlib import Path
 from typing import (
     Any,
@@ -187,6 +188,9 @@ class LSTMTagger(Tagger):
     """Pipeline component for part-of-speech tagging: a drop-in for spaCy's own
     `tagger`, with its settings, scores and treatment of annotations."""
 
+    # Whether there was a warning that the tags that it finds are not used.
+    _has_warned = False
+
     def __init__(
         self,
         vocab: Vocab,
@@ -358,13 +362,24 @@ class LSTMTagger(Tagger):
         if probabilities:
             self._register_attributes()
             self._set_attributes(docs, batch_tag_ids, probabilities)
+        is_unused = False
         for doc, tag_ids in zip(docs, batch_tag_ids):
             if len(doc):
                 tags = hashes[tag_ids]
                 if not self.cfg["overwrite"]:
                     present = doc.to_array(TAG)
+                    is_unused = is_unused or bool(present.all())
                     tags = numpy.where(present != 0, present, tags)
                 doc.from_array(TAG, tags)
+        if is_unused and not self._has_warned:
+            self._has_warned = True
+            warnings.warn(
+                f"[{self.name}] All tokens of a Doc have tags already, which this "
+                f"component leaves as they are: the tags that it finds are not used. "
+                f"Set 'overwrite = true' in its config to replace those that are "
+                f"there, or remove the other tagger from the pipeline.",
+                stacklevel=2,
+            )
 
     def _set_attributes(
         self,

@@ -1,12 +1,15 @@
 """What the component does: labels, annotations, losses, and tagging of all kinds."""
 
 import copy
+import pickle
+import re
 import subprocess
 import sys
 import textwrap
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import numpy
 import pytest
@@ -496,6 +499,70 @@ def test_set_annotations_takes_one_document_as_well(shared_trained: Language) ->
     assert tags_of(doc) == [""] * len(doc)
     tagger.set_annotations(doc, [tag_ids])
     assert tags_of(doc) == TAGS
+
+
+# A warning where the tags that are found have no effect.
+
+
+def count_warnings(call: Callable[[], Any], match: str) -> int:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        call()
+    return sum(re.search(match, str(w.message)) is not None for w in caught)
+
+
+def make_tagged(nlp: Language) -> Doc:
+    return Doc(nlp.vocab, words=WORDS, tags=["X"] * len(WORDS))
+
+
+def test_documents_that_have_tags_already_give_one_warning(trained: Language) -> None:
+    """It says which component it is, and what to do."""
+    found = r"(?s)lstm_tagger.*overwrite = true.*remove"
+    docs = [make_tagged(trained) for _ in range(5)]
+    n_first = count_warnings(lambda: list(trained.pipe(docs, batch_size=2)), found)
+    assert n_first == 1
+    assert count_warnings(lambda: trained(make_tagged(trained)), found) == 0
+
+
+def test_the_warning_is_not_given_again_by_what_came_back(trained: Language) -> None:
+    with pytest.warns(UserWarning, match="overwrite"):
+        trained(make_tagged(trained))
+    for copied in (pickle.loads(pickle.dumps(trained)), copy.deepcopy(trained)):
+        assert count_warnings(lambda nlp=copied: nlp(make_tagged(nlp)), ".") == 0
+
+
+def test_a_tagger_behind_another_one_gives_the_warning(trained: Language) -> None:
+    source = make_trained(LOWER)
+    trained.add_pipe("lstm_tagger", name="later", source=source)
+    examples = make_examples(trained)
+    assert count_warnings(lambda: trained.evaluate(examples), "later.*tags") == 1
+
+
+def test_there_is_no_warning_with_overwrite() -> None:
+    nlp = initialized(TRAIN_DATA, overwrite=True)
+    assert count_warnings(lambda: nlp(make_tagged(nlp)), ".") == 0
+
+
+@pytest.mark.parametrize(
+    "words, tags", [([], None), (WORDS, None), (WORDS, ["", "X", "", "Y", ""])]
+)
+def test_there_is_no_warning_where_what_is_found_has_an_effect(
+    trained: Language, words: List[str], tags: Optional[List[str]]
+) -> None:
+    """Tags of single tokens may well be meant to stay."""
+    doc = Doc(trained.vocab, words=words, tags=tags)
+    assert count_warnings(lambda: trained(doc), ".") == 0
+
+
+def test_training_and_evaluation_on_tagged_references_give_no_warning() -> None:
+    nlp = initialized(TRAIN_DATA)
+
+    def train() -> None:
+        for _ in range(2):
+            nlp.update(make_examples(nlp), annotates=["lstm_tagger"])
+        nlp.evaluate(make_examples(nlp))
+
+    assert count_warnings(train, ".") == 0
 
 
 LOWER: Data = [(words, [tag.lower() for tag in tags]) for words, tags in TRAIN_DATA]
