@@ -13,6 +13,7 @@ from typing import (
     List,
     Optional,
     Sequence,
+    Set,
     Tuple,
     Union,
 )
@@ -210,9 +211,16 @@ class LSTMTagger(Tagger):
         RAISES (ValueError): If a setting is out of range.
         """
         super().__init__(vocab, model, name, **settings)
-        if temperature <= 0.0:
+        label_smoothing = self.cfg["label_smoothing"]
+        if not 0.0 <= label_smoothing < 1.0:
             raise ValueError(
-                f"[{name}] 'temperature = {temperature}' needs to be more than 0."
+                f"[{name}] 'label_smoothing = {label_smoothing}' needs to be at least "
+                f"0 and less than 1."
+            )
+        if not 0.0 < temperature < numpy.inf:
+            raise ValueError(
+                f"[{name}] 'temperature = {temperature}' needs to be a number that is "
+                f"more than 0."
             )
         if n_alternatives < 1:
             raise ValueError(
@@ -421,11 +429,14 @@ class LSTMTagger(Tagger):
         tag_dictionary_min_count (Optional[int]): Add the forms that the examples have
             as often as this, with all the tags that they have there. `tag_dictionary`
             goes before that.
-        RAISES (ValueError): If the dictionary can't be read or has unknown tags.
+        RAISES (ValueError): If the dictionary can't be read or has unknown tags, or if
+            there are too few tags for `label_smoothing`.
         """
         validate_get_examples(get_examples, "LSTMTagger.initialize")
         if labels is None:
             labels = self._collect_tags(get_examples())
+        labels = list(labels)
+        self._check_labels({*self.labels, *labels})
         encoders = [
             encoder
             for encoder in find_encoders(self.model)
@@ -479,6 +490,17 @@ class LSTMTagger(Tagger):
                 tutor.attrs["resize_output"](tutor, len(self.labels))
             self._use_dictionary(self.cfg["tag_dictionary"])
         return added
+
+    def _check_labels(self, labels: Set[str]) -> None:
+        validate_label_smoothing(self.cfg["label_smoothing"], len(labels))
+        if len(labels) == 1:
+            (label,) = labels
+            warnings.warn(
+                f"[{self.name}] '{label}' is the only tag, so every token will get it. "
+                f"Initialize the component with data that has all tags, or give them "
+                f"as 'labels'.",
+                stacklevel=3,
+            )
 
     def _collect_tags(self, examples: Iterable[Example]) -> List[str]:
         tags = {token.tag_ for example in examples for token in example.y}

@@ -23,6 +23,7 @@ from spacy.pipeline import Tagger
 from spacy.pipeline.tagger import tagger_score
 from spacy.tokens import Doc
 from spacy.training import Example
+from spacy.vocab import Vocab
 from taggers import get_tagger
 from thinc.api import Adam, Model, get_current_ops
 from util import (
@@ -122,6 +123,36 @@ def test_another_scorer_can_be_configured() -> None:
     assert tagger.scorer is not tagger_score  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize(
+    "setting, value",
+    [
+        ("label_smoothing", -0.1),
+        ("label_smoothing", 1.0),
+        ("label_smoothing", 2.0),
+        ("label_smoothing", float("nan")),
+        ("temperature", 0.0),
+        ("temperature", float("nan")),
+        ("temperature", float("inf")),
+        ("n_alternatives", 0),
+    ],
+)
+def test_a_setting_out_of_range_is_refused_when_the_component_is_made(
+    setting: str, value: float
+) -> None:
+    settings: Dict[str, Any] = {setting: value}
+    with pytest.raises(ValueError, match=f"tagger.*{setting} = {value}"):
+        LSTMTagger(Vocab(), Model("any", lambda *_: None), **settings)
+
+
+def test_a_label_smoothing_too_great_for_the_labels_is_refused_before_training() -> (
+    None
+):
+    """With seven tags, all of them are wanted alike at 6/7."""
+    assert initialized(TRAIN_DATA, label_smoothing=0.85)
+    with pytest.raises(ValueError, match=r"7 tags.*label_smoothing = 0\.9"):
+        initialized(TRAIN_DATA, label_smoothing=0.9)
+
+
 # Labels.
 
 
@@ -150,7 +181,7 @@ def test_labels_added_before_initialize_come_first() -> None:
 
 def test_labels_can_not_be_added_after_initialize() -> None:
     with pytest.raises(ValueError, match="E922"):
-        get_tagger(initialized([(["a"], ["DET"])])).add_label("NN")
+        get_tagger(initialized(TRAIN_DATA)).add_label("NEW")
 
 
 def test_a_label_has_to_be_a_string() -> None:
@@ -161,6 +192,23 @@ def test_a_label_has_to_be_a_string() -> None:
 def test_initialize_without_any_tag_raises_the_error_of_spacys_tagger() -> None:
     with pytest.raises(ValueError, match="E143"):
         initialized([(["a"], None)])
+
+
+@pytest.mark.parametrize("labels", [None, ["NN"], iter(["NN"])])
+def test_initializing_with_a_single_tag_gives_a_warning(labels: Any) -> None:
+    nlp = blank()
+    examples = make_examples(nlp, [(["dog", "a"], ["NN", "!NN"]), (["cat"], None)])
+    with pytest.warns(UserWarning, match="lstm_tagger.*'NN'"):
+        get_tagger(nlp).initialize(lambda: examples, nlp=nlp, labels=labels)
+    assert get_tagger(nlp).labels == ("NN",)
+
+
+def test_initializing_with_two_tags_gives_no_warning() -> None:
+    nlp = blank()
+    get_tagger(nlp).add_label("X")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        nlp.initialize(lambda: make_examples(nlp, [(["a"], ["DET"])]))
 
 
 def test_initialize_wants_a_function_that_gives_examples() -> None:
