@@ -1,7 +1,7 @@
 """The architectures that configs can name: settings in, thinc models out."""
 
 from functools import partial
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Literal, Optional
 
 from spacy.tokens import Doc
 from thinc.api import Model
@@ -30,7 +30,7 @@ def build_lstm_tagger(
 def build_lstm_crf_tagger(
     tok2vec: Encoder,
     nO: Optional[int] = None,
-    decoding: str = "viterbi",
+    decoding: Literal["viterbi", "posterior"] = "viterbi",
     sentences: bool = False,
     resizable: bool = False,
 ) -> Model[List[Doc], ChainScores]:
@@ -41,8 +41,8 @@ def build_lstm_crf_tagger(
     tok2vec (Model[List[Doc], List[Floats2d]]): The token-to-vector subnetwork:
         ours or any other of spaCy's.
     nO (Optional[int]): The number of tags. Inferred from the data if None.
-    decoding (str): "viterbi" for the most probable sequence of tags, "posterior" for
-        the most probable tag of each token.
+    decoding (Literal["viterbi", "posterior"]): "viterbi" for the most probable
+        sequence of tags, "posterior" for the most probable tag of each token.
     sentences (bool): Whether sentences are chains of their own, where a component
         earlier in the pipeline has set their boundaries, or else whole documents.
         For training, that component has to be one of the annotating components.

@@ -34,7 +34,7 @@ from taggers import (
     randomize,
     words_in,
 )
-from thinc.api import SGD, Adam
+from thinc.api import SGD, Adam, ConfigValidationError
 from util import (
     TRAIN_DATA,
     all_weights,
@@ -46,6 +46,7 @@ from util import (
     tags_of,
 )
 
+from spacy_lstm_tagger.architectures import build_lstm_crf_tagger
 from spacy_lstm_tagger.crf.chain import Chain
 from spacy_lstm_tagger.tags.crf_layer import ChainScores
 
@@ -470,8 +471,19 @@ def test_the_best_sequence_need_not_have_the_best_tags(
 
 def test_an_unknown_decoding_raises_an_error() -> None:
     nlp = spacy.blank("en")
-    with pytest.raises(ValueError, match="greedy"):
+    with pytest.raises(ConfigValidationError, match=r"(?s)decoding.*greedy"):
         nlp.add_pipe("lstm_tagger", config=configure(model={"decoding": "greedy"}))
+    tok2vec = get_tagger(initialize()).model.get_ref("tok2vec")
+    with pytest.raises(ValueError, match=r"greedy.*viterbi"):
+        build_lstm_crf_tagger(tok2vec, decoding="greedy")  # type: ignore[arg-type]
+
+
+def test_another_decoding_can_be_asked_for_after_training(tmp_path: Path) -> None:
+    few_tags(configure(model={"decoding": "viterbi"})).to_disk(tmp_path)
+    override = {"components.lstm_tagger.model.decoding": "posterior"}
+    nlp = spacy.load(tmp_path, config=override)
+    scores = get_tagger(nlp).model.predict([make_doc(nlp, ["a", "b"])])
+    assert scores.decoding.posterior
 
 
 def test_the_tagger_that_is_added_without_a_config_has_no_crf() -> None:
