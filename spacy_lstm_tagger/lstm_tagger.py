@@ -21,7 +21,6 @@ from typing import (
 import numpy
 from numpy.typing import NDArray
 from spacy.attrs import TAG
-from spacy.errors import Errors
 from spacy.language import Language
 from spacy.pipeline import Tagger
 from spacy.tokens import Doc
@@ -31,6 +30,7 @@ from thinc.api import Config, Model, Optimizer, set_dropout_rate
 from thinc.types import Floats2d
 
 from .arrays import split_by_total
+from .compat import find_rehearsal_model
 from .encoder.checksum import verify_checksum, write_checksum
 from .tags.attributes import (
     register_alternatives,
@@ -484,10 +484,6 @@ class LSTMTagger(Tagger):
         added = super().add_label(label)
         if added and self.is_resizable and self.model.has_dim("nO"):
             self.set_output(len(self.labels))
-            if self._rehearsal_model is not None:
-                # A tutor needs the same tags as its student.
-                tutor = self._rehearsal_model
-                tutor.attrs["resize_output"](tutor, len(self.labels))
             self._use_dictionary(self.cfg["tag_dictionary"])
         return added
 
@@ -516,21 +512,26 @@ class LSTMTagger(Tagger):
         sgd: Optional[Optimizer] = None,
         losses: Optional[Dict[str, float]] = None,
     ) -> Dict[str, float]:
-        """Perform a "rehearsal" update, as spaCy's `tagger` does: the present model
-        learns to predict what the one did that `resume_training` has kept. That one
-        teaches without dropout, whatever it was trained with.
+        """Perform a "rehearsal" update, as spaCy's `tagger` does. The present model is
+        the student. Its teacher is the copy that `resume_training` has made of it,
+        which predicts without dropout.
 
         examples (Iterable[Example]): A batch of examples.
         drop (float): The dropout rate.
         sgd (Optional[Optimizer]): The optimizer.
         losses (Optional[Dict[str, float]]): Losses to update, keyed by name.
         RETURNS (Dict[str, float]): The updated losses.
+        RAISES (RuntimeError): If spaCy doesn't keep such a copy.
         """
         losses = {} if losses is None else losses
         losses.setdefault(self.name, 0.0)
-        if self._rehearsal_model is None:
+        teacher = find_rehearsal_model(self)
+        if teacher is None:
             return losses
-        set_dropout_rate(self._rehearsal_model, 0.0)
+        if self.is_resizable and teacher.maybe_get_dim("nO") != len(self.labels):
+            # Labels were added: a teacher needs the same tags as its student.
+            teacher.attrs["resize_output"](teacher, len(self.labels))
+        set_dropout_rate(teacher, 0.0)
         if not self.model.has_ref("crf"):
             return super().rehearse(examples, drop=drop, sgd=sgd, losses=losses)
         validate_examples(examples, "LSTMTagger.rehearse")
@@ -540,7 +541,7 @@ class LSTMTagger(Tagger):
         set_dropout_rate(self.model, drop)
         scores, backprop = self.model.begin_update(docs)
         # Not `predict`: behind a listener, that reads what the present encoder left.
-        teacher_scores, _ = self._rehearsal_model.begin_update(docs)
+        teacher_scores, _ = teacher.begin_update(docs)
         loss, gradient = imitation_loss(self.model.ops, docs, scores, teacher_scores)
         backprop(gradient)
         self.finish_update(sgd)
@@ -585,7 +586,11 @@ class LSTMTagger(Tagger):
             label_smoothing=self.cfg["label_smoothing"],
         )
         if numpy.isnan(loss):
-            raise ValueError(Errors.E910.format(name=self.name))
+            raise ValueError(
+                f"[{self.name}] The loss is not a number (NaN). Train with a lower "
+                f"learning rate, and check that the weights and vectors that training "
+                f"starts from are finite."
+            )
         return loss, gradient
 
     def _read_annotation(self, examples: List[Example]) -> Annotation:

@@ -522,8 +522,18 @@ def test_a_loss_that_is_not_a_number_raises_an_error_that_names_the_component() 
     nlp = initialized(TRAIN_DATA)
     tagger = get_tagger(nlp)
     scores = [numpy.full((len(WORDS), len(tagger.labels)), numpy.nan, dtype="f")]
-    with pytest.raises(ValueError, match=r"(?i)nan.*lstm_tagger"):
+    with pytest.raises(ValueError, match=r"lstm_tagger.*NaN"):
         tagger.get_loss(make_examples(nlp, [(WORDS, TAGS)]), scores)
+
+
+def test_only_rehearsal_needs_the_private_name_that_spacy_keeps_a_model_by(
+    trained: Language,
+) -> None:
+    del get_tagger(trained)._rehearsal_model
+    trained.update(make_examples(trained))
+    assert tag_all(trained) == [tags for _, tags in TRAIN_DATA]
+    with pytest.raises(RuntimeError, match="_rehearsal_model"):
+        get_tagger(trained).rehearse(make_examples(trained))
 
 
 # Tags that are there already, and other components.

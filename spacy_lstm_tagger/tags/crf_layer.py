@@ -61,20 +61,19 @@ def CRF(
     )
 
 
-def resize_crf(layer: Model, nO: int) -> Model:
-    """Make a copy for more tags. The scores of the new ones are 0."""
+def resize_crf(layer: Model, nO: int, *, decoding: Decoding) -> Model:
+    """Make a copy of a CRF layer for more tags. The scores of the new ones are 0.
+
+    layer (Model): The layer. It is changed and returned if it has no scores yet.
+    nO (int): The new number of tags.
+    decoding (Decoding): How to find tags, for those who use the scores.
+    """
     if not layer.has_param("start"):
         layer.set_dim("nO", nO, force=True)
         return layer
     # Another layer has another id, so that an optimizer has no old moments for it.
-    resized: Model = Model(
-        layer.name,
-        layer._func,
-        init=_init,
-        dims={"nO": nO},
-        params=dict.fromkeys(PARAMETERS),
-        ops=layer.ops,
-    )
+    resized: Model = CRF(nO, decoding=decoding)
+    resized.ops = layer.ops
     resized.initialize()
     for name in PARAMETERS:
         old = layer.get_param(name)

@@ -1,5 +1,6 @@
 """What turns token vectors into tag scores, and how it gets more tags."""
 
+from functools import partial
 from typing import Callable, List, Optional
 
 from spacy.tokens import Doc
@@ -34,7 +35,7 @@ def add_crf(
         model: Model = chain(
             tok2vec,
             with_array(_resizable(linear, resize_linear_weighted)),
-            _resizable(crf, resize_crf),
+            _resizable(crf, partial(resize_crf, decoding=decoding)),
         )
     else:
         model = chain(tok2vec, with_array(linear), crf)

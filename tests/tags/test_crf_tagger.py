@@ -701,44 +701,44 @@ def expected_pairs(sequences: AllSequences, n_labels: int = 3) -> NDArray:
     return found
 
 
-def test_rehearsal_moves_the_chain_from_what_it_expects_to_what_the_tutor_did() -> None:
+def test_rehearsal_moves_the_chain_to_what_the_teacher_expects() -> None:
     nlp = few_tags()
     words = ["a", "b", "c"]
     nlp.resume_training()
-    tutor = sequences_of(nlp, make_doc(nlp, words))
+    teacher = sequences_of(nlp, make_doc(nlp, words))
     randomize(nlp, seed=1)
     student = sequences_of(nlp, make_doc(nlp, words))
     before = {name: chain_node(nlp).get_param(name).copy() for name in PARAMETERS}
     sgd = SGD(0.1, grad_clip=0.0)
     get_tagger(nlp).rehearse(make_examples(nlp, [(words, None)]), sgd=sgd)
     differences = {
-        "start": student.marginals(3)[0] - tutor.marginals(3)[0],
-        "transitions": expected_pairs(student) - expected_pairs(tutor),
-        "end": student.marginals(3)[-1] - tutor.marginals(3)[-1],
+        "start": student.marginals(3)[0] - teacher.marginals(3)[0],
+        "transitions": expected_pairs(student) - expected_pairs(teacher),
+        "end": student.marginals(3)[-1] - teacher.marginals(3)[-1],
     }
     for name, difference in differences.items():
         step = before[name] - chain_node(nlp).get_param(name)
         numpy.testing.assert_allclose(step, 0.1 * difference, atol=1e-5)
 
 
-def test_rehearsal_leads_back_to_the_marginals_of_the_tutor() -> None:
+def test_rehearsal_leads_back_to_the_marginals_of_the_teacher() -> None:
     nlp = make_trained(FEW_TAGS, configure(), steps=20)
     docs = [make_doc(nlp, words) for words, _ in FEW_TAGS]
     examples = make_examples(nlp, [(words, None) for words, _ in FEW_TAGS])
     sgd = nlp.resume_training()
     sgd.learn_rate = 0.01
-    tutor = numpy.concatenate(get_tagger(nlp).predict_proba(docs))
+    teacher = numpy.concatenate(get_tagger(nlp).predict_proba(docs))
     for _ in range(15):
         nlp.update(make_examples(nlp, [(["a", "b", "c"], ["Z", "X", "X"])]), sgd=sgd)
     drifted = numpy.concatenate(get_tagger(nlp).predict_proba(docs))
     for _ in range(40):
         nlp.rehearse(examples, sgd=sgd)
     found = numpy.concatenate(get_tagger(nlp).predict_proba(docs))
-    assert numpy.abs(drifted - tutor).max() > 0.5
-    assert numpy.abs(found - tutor).max() < 0.2
+    assert numpy.abs(drifted - teacher).max() > 0.5
+    assert numpy.abs(found - teacher).max() < 0.2
 
 
-def test_a_model_that_agrees_with_the_tutor_learns_nothing_from_it() -> None:
+def test_a_model_that_agrees_with_the_teacher_learns_nothing_from_it() -> None:
     nlp = few_tags()
     nlp.resume_training()
     before = all_weights(nlp)

@@ -36,6 +36,8 @@ from util import (
     tags_of,
 )
 
+from spacy_lstm_tagger.tags.crf_layer import Decoding
+
 OLD_TAGS = [tags for _, tags in TRAIN_DATA]
 NEW_DATA = [
     (["Zip", "zaps", "the", "dog"], ["XX", "YY", "DET", "NN"]),
@@ -177,6 +179,15 @@ def test_the_odds_of_old_tag_sequences_are_kept(architecture: str) -> None:
     numpy.testing.assert_allclose(lost, lost[0], atol=1e-4)
 
 
+def test_tags_are_decoded_as_before() -> None:
+    model = {"resizable": True, "decoding": "posterior", "sentences": True}
+    nlp = randomize(initialize(configure(CRF, model), TRAIN_DATA))
+    before = get_tagger(nlp).model.predict([make_doc(nlp)]).decoding
+    add_labels(nlp)
+    after = get_tagger(nlp).model.predict([make_doc(nlp)]).decoding
+    assert before == after == Decoding(posterior=True, by_sentence=True)
+
+
 def test_the_weights_of_the_encoder_are_kept() -> None:
     nlp = make_resizable()
     encoder = get_tagger(nlp).model.get_ref("tok2vec")
@@ -297,7 +308,7 @@ def test_a_gradient_from_before_does_not_break_what_comes_after(
 
 
 @ARCHITECTURES
-def test_a_tutor_without_the_new_tags_can_still_be_rehearsed(
+def test_a_teacher_without_the_new_tags_can_still_be_rehearsed(
     architecture: str,
 ) -> None:
     """`resume_training` keeps a copy of the model as it was."""

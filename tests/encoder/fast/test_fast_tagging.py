@@ -129,7 +129,7 @@ def test_after_a_rehearsal(nlp: Language) -> None:
     nlp.resume_training()
     before = encoder_of(nlp).predict(docs)
     sgd = Adam(0.01)
-    for _ in range(2):  # It learns only where it differs from its tutor.
+    for _ in range(2):  # It learns only where it differs from its teacher.
         nlp.update(make_examples(nlp), sgd=sgd)
         nlp.rehearse(make_examples(nlp), sgd=sgd)
         assert_as_plain(encoder_of(nlp), docs)
