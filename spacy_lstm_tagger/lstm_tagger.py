@@ -133,18 +133,18 @@ def make_lstm_tagger(
         training the scores are probabilities.
     overwrite (bool): Whether to overwrite tags that are set already.
     scorer (Optional[Callable]): The scoring method.
-    neg_prefix (str): What marks a tag that a token does not have, in training data.
-    label_smoothing (float): How much probability is shared by the other tags, as
-        training sees it.
+    neg_prefix (str): The prefix of a tag that a token does not have, in training data.
+    label_smoothing (float): The probability that training gives to the other tags, all
+        of them together.
     constrain_training (bool): Whether the tag dictionary rules out tags in training,
         too, and not only in what is predicted.
-    temperature (float): What scores are divided by before they become probabilities.
+    temperature (float): The number that scores are divided by to get probabilities.
     confidence_attribute (Optional[str]): The custom attribute of tokens that gets the
         probability of the tag, for example "tag_confidence". None for none.
     alternatives_attribute (Optional[str]): The custom attribute of tokens that gets
         the most probable tags and their probabilities, for example
         "tag_alternatives". None for none.
-    n_alternatives (int): How many tags that has.
+    n_alternatives (int): The number of tags in that list.
     """
     return LSTMTagger(
         nlp.vocab,
@@ -162,14 +162,14 @@ def make_lstm_tagger(
     )
 
 
-# Documents are tagged so many tokens at a time, or one longer document, so that memory
-# does not grow with the batch size of the pipeline.
+# The number of tokens that are tagged at a time, unless a single document has more, so
+# that memory does not grow with the batch size of the pipeline.
 MAX_TOKENS = 32768
 
 
 class Predictions(List[NDArray]):
-    """The positions of tags in `labels`, for each document, and the probabilities that
-    custom attributes are made of, where there are any."""
+    """The positions in `labels` of the tags of each document. If custom attributes need
+    them, `probabilities` has those of all tags, for each document."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -189,7 +189,7 @@ class LSTMTagger(Tagger):
     """Pipeline component for part-of-speech tagging: a drop-in for spaCy's own
     `tagger`, with its settings, scores and treatment of annotations."""
 
-    # Whether there was a warning that the tags that it finds are not used.
+    # Set once a warning has said that the tags that the component finds are not used.
     _has_warned = False
 
     def __init__(
@@ -284,7 +284,7 @@ class LSTMTagger(Tagger):
 
         docs (Union[Doc, Iterable[Doc]]): The documents, after the components that come
             earlier in the pipeline. One Doc counts as a list of one.
-        k (int): How many sequences to find for each.
+        k (int): The number of sequences to find for each.
         RETURNS (List[List[Tuple[List[str], float]]]): For each document the tags of
             its tokens and the natural logarithm of their probability, the most
             probable ones first; fewer than `k` if no more are possible.
@@ -318,12 +318,12 @@ class LSTMTagger(Tagger):
         return found
 
     def _predict_lattice(self, docs: List[Doc]) -> Tuple[Lattice, bool]:
-        """The scores of documents, and whether to decode them by the most probable
-        tag of each token."""
+        """Return the scores of documents, and True if they are decoded by the most
+        probable tag of each token."""
         if any(len(doc) for doc in docs):
             scores = self.model.predict(docs)
         else:
-            # A model can't be asked about nothing.
+            # The model can't be run without any tokens.
             scores = [self.model.ops.alloc2f(0, len(self.labels)) for _ in docs]
         chain, posterior, by_sentence = None, False, False
         if isinstance(scores, ChainScores):
@@ -500,7 +500,7 @@ class LSTMTagger(Tagger):
 
     def _collect_tags(self, examples: Iterable[Example]) -> List[str]:
         tags = {token.tag_ for example in examples for token in example.y}
-        # A negated tag tells something of the tag; it is not a tag itself.
+        # "!NN" says something about the tag "NN"; it is not a tag itself.
         prefix = self.cfg["neg_prefix"]
         return sorted({split_negation(tag, prefix)[0] for tag in tags if tag})
 
@@ -608,7 +608,8 @@ class LSTMTagger(Tagger):
     def _find_domain(
         self, examples: List[Example], annotation: Annotation
     ) -> Optional[NDArray[numpy.bool_]]:
-        """The tags that the dictionary leaves in training, if it is asked."""
+        """Return the tags that the dictionary allows in training, or None if it is not
+        to be asked. *Shape:* (n_tokens, n_labels)"""
         if not self.constrain_training or self._allowed_forms is None:
             return None
         rows = [look_up_training(example, self._allowed_forms) for example in examples]
@@ -658,10 +659,11 @@ class LSTMTagger(Tagger):
 
     @contextlib.contextmanager
     def _load_from(self, source: str, exclude: Iterable[str]) -> Iterator[None]:
-        """Load the labels and the dictionary, but no settings, and explain errors."""
+        """Keep the present settings while the component is loaded, use the dictionary
+        that was loaded, and explain errors."""
         settings = {name: self.cfg[name] for name in SETTINGS}
         if "cfg" not in exclude:
-            # Pipelines saved by earlier versions have none to take its place.
+            # Pipelines of early versions were saved without a dictionary.
             self.cfg["tag_dictionary"] = {}
         # Damaged msgpack fails in many ways, depending on where the damage is.
         try:
@@ -695,6 +697,6 @@ def _parts(docs: List[Doc]) -> Iterator[List[Doc]]:
 
 
 def _split(values: NDArray, docs: Sequence[Doc]) -> List[NDArray]:
-    """Split what is known of all tokens into what is known of each document."""
+    """Split rows for all tokens into the rows for each document."""
     ends = itertools.accumulate(len(doc) for doc in docs)
     return [values[end - len(doc) : end] for doc, end in zip(docs, ends)]

@@ -1,4 +1,4 @@
-"""What the component does: labels, annotations, losses, and tagging of all kinds."""
+"""The component: labels, annotations, losses, and tagging of all kinds."""
 
 import copy
 import pickle
@@ -403,8 +403,8 @@ def test_update_without_examples_in_a_list_raises_the_error_of_spacys_tagger() -
 def negative_log_likelihood(
     logits: NDArray, tags: List[str], labels: Tuple[str, ...], smoothing: float
 ) -> float:
-    """Written down independently: -sum of target times log probability, with the
-    probability `smoothing` shared by the other tags."""
+    """An independent implementation: -sum of target times log probability, where the
+    other tags share the probability `smoothing`."""
     log_probabilities = numpy.log(softmax(logits.astype("float64")))
     total = 0.0
     for row, tag in zip(log_probabilities, tags):

@@ -1,5 +1,4 @@
-"""Saving and loading: what comes back, and what happens with files that are not
-what they should be."""
+"""Saving and loading: round trips, settings that change, and damaged files."""
 
 import copy
 import pickle
@@ -169,7 +168,7 @@ def gradient_of(nlp: Language, tag: str) -> NDArray:
 
 
 def knows_tilde(nlp: Language) -> bool:
-    """Whether "~" marks the tag as one that the word does not have."""
+    """Find out if "~" marks a tag as one that the word does not have."""
     try:
         return (gradient_of(nlp, "~NN") >= 0.0).all()
     except ValueError:
@@ -218,7 +217,7 @@ CHANGES: Dict[str, Tuple[Dict[str, Any], Callable[[Language], bool]]] = {
 
 
 def check_change(nlp: Language, setting: str) -> None:
-    """That a setting has its changed value, and that the config shows that."""
+    """Check that a setting has its changed value, and that the config shows it."""
     changes, is_changed = CHANGES[setting]
     assert is_changed(nlp)
     shown = nlp.get_pipe_config("lstm_tagger")
@@ -270,7 +269,7 @@ def test_the_value_of_the_config_goes_before_the_saved_one(
     load: Callable[[Path, Dict[str, Any]], Language],
     is_saved: bool,
 ) -> None:
-    """In whatever way a pipeline is loaded, and whichever of the two is a default."""
+    """This holds for all ways to load, and for values that are defaults."""
     saved = load_with_sections(with_dictionary, {"overwrite": is_saved})
     saved.to_disk(tmp_path)
     nlp = load(tmp_path, {"overwrite": not is_saved})
@@ -439,8 +438,8 @@ def trap(tmp_path: Path) -> Iterator[Path]:
 
 
 def check_error(path: Path) -> None:
-    """Loading the pipeline gives an error that names the component and says what
-    to do."""
+    """Check that loading the pipeline gives an error that names the component and
+    says what to do."""
     with pytest.raises(ValueError) as caught:
         spacy.load(path)
     message = str(caught.value)

@@ -1,1 +1,1 @@
-"""Exact algorithms for linear-chain CRFs. Imports numpy alone."""
+"""Exact algorithms for linear-chain CRFs on arrays, which import numpy alone."""

@@ -10,16 +10,17 @@ from .messages import LOG_SMALLEST, Messages, forward_messages, sum_step
 
 
 class Expectations(NamedTuple):
-    """What a CRF expects of chains, all of them together but for the first two.
+    """The expected counts of a CRF, summed over all chains, and the log-partitions and
+    marginals that they come with.
 
     log_partition (NDArray): The logarithm of the sum of the exponentiated scores of
         all sequences, of each chain. *Shape:* (n_chains,)
     marginals (NDArray): The probability of each tag of each token.
         *Shape:* (n_tokens, n_labels)
-    start (NDArray): How many chains begin with each tag. *Shape:* (n_labels,)
-    transitions (NDArray): How often each tag comes before each other.
+    start (NDArray): The number of chains that begin with each tag. *Shape:* (n_labels,)
+    transitions (NDArray): The count of each tag (row) before each other (column).
         *Shape:* (n_labels, n_labels)
-    end (NDArray): How many chains end with each tag. *Shape:* (n_labels,)
+    end (NDArray): The number of chains that end with each tag. *Shape:* (n_labels,)
     """
 
     log_partition: NDArray
@@ -29,8 +30,8 @@ class Expectations(NamedTuple):
     end: NDArray
 
     def less(self, other: "Expectations") -> Chain:
-        """How much more often tags begin, follow and end here than there: the gradient
-        of a chain."""
+        """Return the counts of tags that begin, follow and end, less those of the
+        other: the gradient of a chain."""
         return Chain(
             self.start - other.start,
             self.transitions - other.transitions,
@@ -116,8 +117,8 @@ def score_sequences(
 def _read_both_ways(
     emissions: NDArray, lengths: NDArray[numpy.int64], chain: Chain
 ) -> Tuple[Messages, Messages]:
-    """Messages from the tokens up to each token, and from each token on. Both count
-    the emissions of the token itself."""
+    """Return the messages of the tokens up to each token, and of the tokens from each
+    token on. Both count the emissions of the token itself."""
     step = sum_step(chain.transitions)
     forward = forward_messages(emissions, lengths, chain, step)
     mirrored = chain.reversed()
@@ -147,7 +148,7 @@ def _count_pairs(
     before = numpy.exp(forward.scores[right - 1])
     after = numpy.exp(backward.scores[right])
     totals = ((before @ weights) * after).sum(axis=1)
-    # Scores that are hundreds apart are too much for a product of matrices.
+    # A product of matrices loses scores that are hundreds apart.
     lost = totals < numpy.exp(LOG_SMALLEST)
     totals[lost] = numpy.inf
     counts = weights * ((before / totals[:, None]).T @ after)
@@ -181,6 +182,6 @@ def _log_partition(
 
 def _sum_chains(values: NDArray, lengths: NDArray[numpy.int64]) -> NDArray:
     chains = numpy.repeat(numpy.arange(len(lengths)), lengths)
-    # Of nothing, numpy counts in whole numbers.
+    # If there are no values, numpy.bincount returns integers.
     found = numpy.bincount(chains, weights=values, minlength=len(lengths))
     return found.astype("float64")

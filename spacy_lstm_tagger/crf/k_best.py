@@ -27,13 +27,13 @@ def find_k_best(emissions: NDArray, chain: Chain, k: int) -> Ranked:
     emissions (NDArray): The scores of the tags of each token; -inf for a tag that
         the token can't have. *Shape:* (n_tokens, n_labels)
     chain (Chain): The scores of the chain.
-    k (int): How many sequences to find, at least 1.
+    k (int): The number of sequences to find, at least 1.
     """
     if not len(emissions):
         # There is one sequence of no tags.
         return Ranked(numpy.zeros((1, 0), dtype="int64"), numpy.zeros(1))
-    # The scores of the best sequences that end in each tag, and what each of them
-    # goes on from: positions among all that end in the token before.
+    # The scores of the best sequences that end in each tag. Each of them extends one
+    # that ends at the token before: `origins` has its position among all of those.
     scores = (chain.start + emissions[0])[:, None]
     origins = []
     for emission in emissions[1:]:
@@ -62,11 +62,11 @@ def combine(parts: Sequence[Ranked], k: int) -> Tuple[List[List[int]], NDArray]:
     """Find the `k` best combinations of sequences that do not depend on each other.
 
     parts (Sequence[Ranked]): At least `k` sequences of each, or all that there are.
-    RETURNS (Tuple[List[List[int]], NDArray]): For each combination, which sequence
-        of each part it has, and its score, the sum of theirs.
+    RETURNS (Tuple[List[List[int]], NDArray]): For each combination, the position of
+        its sequence in each part, and its score, which is the sum of theirs.
     """
     scores = numpy.zeros(1)
-    # Of each part: which combination of the parts before goes on, and with what.
+    # For each part: the combination of the parts before, and the sequence added to it.
     steps = []
     for part in parts:
         n_choices = len(part.scores[:k])
@@ -84,7 +84,7 @@ def combine(parts: Sequence[Ranked], k: int) -> Tuple[List[List[int]], NDArray]:
 
 
 def _highest(scores: NDArray, k: int) -> NDArray[numpy.int64]:
-    """The columns of the `k` highest scores of each row, the highest first."""
+    """Find the columns of the `k` highest scores of each row, the highest first."""
     k = min(k, scores.shape[1])
     found = numpy.argpartition(-scores, k - 1, axis=1)[:, :k]
     order = numpy.argsort(-numpy.take_along_axis(scores, found, axis=1), kind="stable")

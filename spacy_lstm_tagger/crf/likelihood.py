@@ -49,7 +49,7 @@ def negative_log_likelihood(
     """
     chains = numpy.repeat(numpy.arange(len(lengths)), lengths)
     is_known = (numpy.isfinite(emissions) & ~evidence).any(axis=1)
-    # A chain of which nothing is known has no gradient.
+    # A chain about which nothing is known has no gradient.
     has_evidence = numpy.bincount(chains[is_known], minlength=len(lengths)) > 0
     tokens = has_evidence[chains]
     found = _gradient(
@@ -90,8 +90,9 @@ def _gradient(
 def _annotated_less_random(
     emissions: NDArray, lengths: NDArray[numpy.int64], evidence: NDArray[numpy.bool_]
 ) -> Tuple[NDArray, Chain]:
-    """How often the annotation has each tag and each pair of tags, less how often a
-    random sequence has them, of chains in which each token has exactly one tag."""
+    """Count the tags and the pairs of tags of the annotation, less those that a random
+    sequence is expected to have. Chains in which a token has no tag, or more than one,
+    do not count."""
     chains = numpy.repeat(numpy.arange(len(lengths)), lengths)
     is_open = evidence.sum(axis=1) != 1
     is_complete = numpy.bincount(chains[is_open], minlength=len(lengths)) == 0
@@ -118,7 +119,7 @@ def _add(
     emissions: NDArray,
     chain: Chain,
 ) -> Gradient:
-    """Add a weighted sum of scores to the loss. Its gradient are the weights."""
+    """Add a weighted sum of scores to the loss, and the weights to its gradient."""
     tokens, others = counts
     possible = numpy.where(numpy.isfinite(emissions), emissions, 0.0)
     scores = others.map(numpy.multiply, chain)

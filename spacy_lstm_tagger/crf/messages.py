@@ -1,4 +1,4 @@
-"""The recursion that all of the algorithms on chains are made of."""
+"""The recursion that all algorithms on chains are built on."""
 
 from typing import Callable, NamedTuple
 
@@ -8,26 +8,27 @@ from numpy.typing import NDArray
 from .chain import Chain
 from .pieces import CONTEXT, Pieces, cut_pieces, longest_first, settle, steps
 
-# From the messages of tokens, for each tag the sum or the maximum over the tags before.
+# Maps the messages of tokens to the sum or the maximum over their tags, for each tag
+# that can follow.
 # *Shapes:* (n_tokens, n_labels) to (n_tokens, n_labels)
 Step = Callable[[NDArray], NDArray]
 
 # Memory for the scores of all pairs of tags, in numbers.
 PAIRS_BUDGET = 2**18
-# The logarithm of the smallest sum of float64 numbers of at most 1 that does not lack
-# terms because they are too small for float64.
+# In sums of numbers of at most 1, terms that are too small for float64 become 0. Only
+# sums whose logarithm is less than this can be wrong because of that.
 LOG_SMALLEST = -670.0
-# With fewer tokens than this at once, it pays to look at each by itself.
+# If memory allows fewer tokens than this at once, it pays to prune each by itself.
 WORTH_PRUNING = 20
 
 
 class Messages(NamedTuple):
-    """What is known of each tag from the tokens up to its own.
+    """The scores of each tag of each token, given all tokens up to that one.
 
     scores (NDArray): The logarithm of the sum, or the maximum, of the scores of all
         sequences that end in the tag, less a number that makes the greatest of them
         0. *Shape:* (n_tokens, n_labels)
-    scales (NDArray): What the number grows by at each token. *Shape:* (n_tokens,)
+    scales (NDArray): The growth of that number at each token. *Shape:* (n_tokens,)
     """
 
     scores: NDArray
@@ -52,7 +53,7 @@ def forward_messages(
     pieces = cut_pieces(lengths)
     entries = _guess_entries(emissions, pieces, chain, step, messages)
     later = numpy.flatnonzero(pieces.continues)
-    # Rounding errors of scores of some dozens.
+    # Greater than the rounding errors of scores of a few dozen.
     tolerance = 256 * numpy.finfo(emissions.dtype).eps
 
     def find_wrong() -> NDArray[numpy.int64]:
@@ -78,7 +79,8 @@ def forward_messages(
 def _guess_entries(
     emissions: NDArray, pieces: Pieces, chain: Chain, step: Step, messages: Messages
 ) -> NDArray:
-    """What each piece starts from: a guess, for pieces that continue a chain."""
+    """Return the scores that each piece starts from. They are a guess for pieces that
+    continue a chain."""
     entries = numpy.empty((len(pieces.first), emissions.shape[1]), emissions.dtype)
     entries[:] = chain.start
     first = pieces.first[pieces.continues]
@@ -149,8 +151,9 @@ def max_step(transitions: NDArray) -> Step:
 
 
 def _pruned_max_step(transitions: NDArray) -> Step:
-    """The same for so many tags that it pays to leave most of them out. One that is
-    behind another by more than transitions can make up for is never the best."""
+    """The step of the Viterbi algorithm for so many tags that most are better left out.
+    A tag is never the best one before another if it is behind a third by more than
+    transitions can make up for."""
     lowest, highest = transitions.min(axis=1), transitions.max(axis=1)
 
     def step(messages: NDArray) -> NDArray:

@@ -1,4 +1,4 @@
-"""Long chains are cut in pieces that are read side by side.
+"""Cut long chains in pieces that are read side by side.
 
 A recursion over a chain forgets where it came from: after some tokens the result is
 the same, whatever it started from. So a piece is read from a guess, and read again if
@@ -13,9 +13,9 @@ from typing import Callable, Iterator, Tuple
 import numpy
 from numpy.typing import NDArray
 
-# How many tokens make a piece, and how many before it are read to guess from.
+# The number of tokens of a piece, and of those before it to guess its start from.
 SIZE, CONTEXT = 256, 32
-# How often pieces are read again side by side.
+# The number of times that pieces are read again side by side.
 MAX_GUESSES = 3
 
 
@@ -26,7 +26,7 @@ class Pieces:
     first (NDArray[numpy.int64]): The first token of each. *Shape:* (n_pieces,)
     lengths (NDArray[numpy.int64]): The number of tokens of each, at least 1.
         *Shape:* (n_pieces,)
-    continues (NDArray[numpy.bool_]): Whether the piece goes on where the one before
+    continues (NDArray[numpy.bool_]): True if the piece goes on where the one before
         it stops. *Shape:* (n_pieces,)
     """
 
@@ -51,8 +51,8 @@ def cut_pieces(lengths: NDArray[numpy.int64]) -> Pieces:
 def steps(
     first: NDArray[numpy.int64], lengths: NDArray[numpy.int64]
 ) -> Iterator[NDArray[numpy.int64]]:
-    """The first tokens of all pieces, then the second ones, and so on. Pieces need to
-    come with the longest first: those that have ended are the last ones."""
+    """Yield the first tokens of all pieces, then the second ones, and so on. The
+    longest pieces need to come first, so that those that have ended are the last."""
     for step in range(lengths[0] if len(lengths) else 0):
         n_read = numpy.searchsorted(-lengths, -step)
         yield first[:n_read] + step
@@ -65,14 +65,14 @@ def settle(
     """Read pieces again that were read from a wrong guess, until there are none.
 
     find_wrong (Callable[[], NDArray[numpy.int64]]): Returns the pieces that were read
-        from something else than what the piece before them leads to.
+        from a guess that the piece before them does not confirm.
     read_again (Callable[[NDArray[numpy.int64]], None]): Reads pieces from what the
         pieces before them lead to.
     """
     n_rounds = 0
     while len(wrong := find_wrong()):
         if n_rounds >= MAX_GUESSES:
-            # Only what follows a piece that is right: the rest would be in vain.
+            # After a piece that is wrong, the next one would start from a wrong guess.
             wrong = wrong[~numpy.isin(wrong - 1, wrong)]
         read_again(wrong)
         n_rounds += 1

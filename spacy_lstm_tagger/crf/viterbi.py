@@ -30,9 +30,13 @@ def find_best(
 def _trace_back(
     scores: NDArray, lengths: NDArray[numpy.int64], chain: Chain
 ) -> NDArray[numpy.int64]:
-    """From the scores of the best sequences up to each token, last tokens first, the
-    tags of the best ones of all, in the same order."""
-    # What follows a token: the tag that was found for the next one, or the end.
+    """Find the tags of the best sequences, from the last token back to the first.
+
+    scores (NDArray): The scores of the best sequences up to each token, last tokens
+        first. *Shape:* (n_tokens, n_labels)
+    RETURNS (NDArray[numpy.int64]): The tags in the same order. *Shape:* (n_tokens,)
+    """
+    # The scores of what follows a token: the tags of the next one, and then the end.
     following = numpy.vstack((chain.transitions.T, chain.end))
     end = len(chain.end)
     tags = numpy.empty(len(scores), dtype="int64")
@@ -51,7 +55,7 @@ def _trace_back(
 
     entries = numpy.full(len(pieces.first), end)
     later = numpy.flatnonzero(pieces.continues)
-    # Guesses: what would follow if the chain ended some tokens later.
+    # The guess is the tag that would follow if the chain ended some tokens later.
     before = pieces.first[later] - CONTEXT
     read(before, numpy.full(len(later), CONTEXT), entries[later])
     entries[later] = tags[pieces.first[later] - 1]

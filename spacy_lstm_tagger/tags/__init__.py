@@ -1,2 +1,2 @@
-"""From token vectors to tags: output layers, decoding, constraints, and what is left at
-the tokens. Imports thinc, numpy, spaCy's Docs and `crf`."""
+"""From token vectors to tags: output layers, decoding, constraints and the custom
+attributes of tokens, which may import thinc, numpy, spaCy's Docs and `crf`."""

@@ -15,7 +15,7 @@ PARAMETERS = ("start", "transitions", "end")
 
 @dataclass(frozen=True)
 class Decoding:
-    """How tags are found from the scores of a CRF.
+    """The way to find tags from the scores of a CRF.
 
     posterior (bool): Whether to take the most probable tag of each token, instead of
         the most probable sequence.
@@ -27,12 +27,12 @@ class Decoding:
 
 
 class ChainScores(List[Floats2d]):
-    """The scores of the tags of each document, and of the chain that they make: what
-    a CRF tagger model gives, and what its gradient has, too.
+    """The scores of the tags of each document, and those of the chain. A CRF tagger
+    model gives them, and its gradient has the same form.
 
     emissions (Iterable[Floats2d]): For each document. *Shape:* (n_tokens, n_labels)
     chain (Chain): The scores of the chain, as numpy arrays.
-    decoding (Decoding): How to find tags.
+    decoding (Decoding): The way to find tags.
     """
 
     def __init__(
@@ -46,11 +46,11 @@ class ChainScores(List[Floats2d]):
 def CRF(
     nO: Optional[int] = None, *, decoding: Decoding
 ) -> Model[List[Floats2d], ChainScores]:
-    """Build the layer that has the start, transition and end scores. It adds them to
-    the scores of tokens that it is given.
+    """Build the layer that has the start, transition and end scores. It returns them
+    together with the scores of tokens that it is given.
 
     nO (Optional[int]): The number of tags.
-    decoding (Decoding): How to find tags, for those who use the scores.
+    decoding (Decoding): The way to find tags, which the scores come with.
     """
     return Model(
         "crf",
@@ -66,12 +66,12 @@ def resize_crf(layer: Model, nO: int, *, decoding: Decoding) -> Model:
 
     layer (Model): The layer. It is changed and returned if it has no scores yet.
     nO (int): The new number of tags.
-    decoding (Decoding): How to find tags, for those who use the scores.
+    decoding (Decoding): The way to find tags, which the scores come with.
     """
     if not layer.has_param("start"):
         layer.set_dim("nO", nO, force=True)
         return layer
-    # Another layer has another id, so that an optimizer has no old moments for it.
+    # A new layer has a new id, for which an optimizer has no moments of the old shape.
     resized: Model = CRF(nO, decoding=decoding)
     resized.ops = layer.ops
     resized.initialize()

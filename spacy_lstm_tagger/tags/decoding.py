@@ -1,4 +1,4 @@
-"""From the scores of tags to tags, probabilities and lists of sequences."""
+"""Find tags, probabilities and lists of sequences from the scores of tags."""
 
 from dataclasses import dataclass
 from typing import List, Optional, Sequence, Tuple
@@ -16,7 +16,7 @@ from ..crf.viterbi import find_best
 
 @dataclass(frozen=True)
 class Lattice:
-    """The scores of the tags of documents, and which tokens depend on each other.
+    """The scores of the tags of documents, and the chains of tokens in them.
 
     emissions (NDArray): The scores of the tags of all tokens; -inf for those that
         are not allowed. *Shape:* (n_tokens, n_labels)
@@ -54,7 +54,7 @@ def make_lattice(
     by_sentence (bool): Whether sentences are chains, where documents have them.
     allowed (Optional[NDArray[numpy.bool_]]): The tags that the tokens of all
         documents may have, at least one for each. *Shape:* (n_tokens, n_labels)
-    temperature (float): What to divide all scores by.
+    temperature (float): The number that all scores are divided by.
     """
     if temperature != 1.0:
         scores = scores / numpy.float32(temperature)
@@ -82,10 +82,10 @@ def _chain_lengths(
 
 
 def _starts(doc: Doc, *, by_sentence: bool) -> NDArray[numpy.bool_]:
-    """Whether a chain begins at a token."""
+    """Find the tokens that begin a chain. *Shape:* (n_tokens,)"""
     starts = numpy.zeros(len(doc), dtype=bool)
     if by_sentence:
-        # 0 is unset, -1 is inside of a sentence.
+        # 1 begins a sentence, -1 does not, and 0 is not set.
         starts = doc.to_array([SENT_START]).astype("int64").reshape(-1) == 1
     starts[:1] = True
     return starts
@@ -129,7 +129,7 @@ def best_sequences(lattice: Lattice, k: int) -> List[Tuple[NDArray, float]]:
     """
     scores = lattice.emissions.astype("float64")
     places, parts, log_partition = [], [], 0.0
-    # A token by itself is a chain without transitions.
+    # A token that no other depends on is a chain of its own, without transitions.
     for token in lattice.alone:
         places.append(numpy.asarray([token]))
         parts.append(_rank_token(scores[token], k))

@@ -4,11 +4,11 @@ from typing import Tuple
 
 
 def split_negation(tag: str, prefix: str) -> Tuple[str, bool]:
-    """Tell a negated tag from others.
+    """Split a negated tag into its prefix and the tag.
 
     tag (str): A tag of the annotation.
-    prefix (str): What marks a negated tag. The prefix alone is a tag like others.
-    RETURNS (Tuple[str, bool]): The tag without the prefix, and whether it had one.
+    prefix (str): The prefix of negated tags. The prefix alone is a tag like others.
+    RETURNS (Tuple[str, bool]): The tag without the prefix, and True if it had one.
     """
     if prefix and tag.startswith(prefix) and tag != prefix:
         return tag[len(prefix) :], True

@@ -1,4 +1,4 @@
-"""What turns token vectors into tag scores, and how it gets more tags."""
+"""Output layers: from token vectors to tag scores, with room for more tags."""
 
 from functools import partial
 from typing import Callable, List, Optional
@@ -16,8 +16,8 @@ Tok2Vec = Model[List[Doc], List[Floats2d]]
 def add_softmax(
     tok2vec: Tok2Vec, nO: Optional[int], *, is_resizable: bool
 ) -> Model[List[Doc], List[Floats2d]]:
-    """Add an affine map to tag scores and, in training, a softmax: exactly what
-    spaCy's own tagger has, but that it may be resizable."""
+    """Add an affine map to tag scores and, in training, a softmax. This is the output
+    layer of spaCy's own tagger, except that it can be resizable."""
     softmax = Softmax_v2(nO, _width(tok2vec), init_W=zero_init, normalize_outputs=False)
     layer = _resizable(softmax, resize_linear_weighted) if is_resizable else softmax
     model: Model = chain(tok2vec, with_array(layer))
@@ -69,7 +69,7 @@ def resize_output(model: Model, nO: int) -> Model:
     model (Model): The model of a tagger. It is changed.
     nO (int): The new number of tags.
     """
-    # Looked up in the model, not remembered from when it was built: it may be a copy.
+    # Found in the model each time, since the model may be a copy of what was built.
     outputs = [node for node in model.walk() if "resize_layer" in node.attrs]
     for node in outputs:
         replaced = node.layers[0]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from spacy_lstm_tagger.crf import messages, pieces, viterbi
 from spacy_lstm_tagger.crf.chain import Chain
 
-# Of pieces of long chains: less, and more, than any chain here has.
+# Sizes of pieces: shorter, and longer, than any chain here.
 SMALL_PIECES, NO_PIECES = 3, 10**6
 NO_TOKENS = numpy.zeros((0, 3))
 
@@ -38,7 +38,7 @@ class Sequences(NamedTuple):
 
 
 def enumerate_sequences(emissions: NDArray, chain: Chain) -> Sequences:
-    """Written down independently: each sequence and its score, one by one."""
+    """List each sequence and its score, one by one."""
     n_tokens, n_labels = emissions.shape
     tags = list(itertools.product(range(n_labels), repeat=n_tokens))
     scores = numpy.asarray([score(emissions, chain, found) for found in tags])
@@ -83,7 +83,7 @@ def random_chain(rng: numpy.random.Generator, n_labels: int, scale: float) -> Ch
 
 
 def rule_out(emissions: NDArray, rng: numpy.random.Generator) -> NDArray:
-    """About half of all tags become impossible, but never all of a token."""
+    """Make about half of all tags impossible, but never all of a token."""
     kept = rng.integers(emissions.shape[1], size=len(emissions))
     impossible = rng.random(emissions.shape) < 0.5
     impossible[numpy.arange(len(emissions)), kept] = False
@@ -112,7 +112,7 @@ def split_pieces(patch: pytest.MonkeyPatch, size: int, context: int = 2) -> None
 
 
 def long_problem(rng: numpy.random.Generator, stickiness: float) -> Problem:
-    """Long chains that hardly forget how they began: what a piece starts from can't
+    """Build long chains that hardly forget how they began: the start of a piece can't
     be guessed from the tokens just before it."""
     n_labels = int(rng.integers(2, 4))
     lengths = rng.integers(1, 60, size=3)

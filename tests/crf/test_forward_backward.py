@@ -223,7 +223,7 @@ def test_scores_of_float32_are_added_up_in_float64() -> None:
 
 @pytest.mark.parametrize("gap", [10.0, 300.0, 700.0, 705.0, 707.0, 708.0, 709.0, 2e3])
 def test_pairs_of_tags_that_are_improbable_but_forced_are_counted(gap: float) -> None:
-    """However improbable, where the tokens leave no other choice."""
+    """The tokens leave no other choice."""
     n_tokens = 101
     transitions = numpy.asarray([[0.0, -gap], [-gap, 0.0]])
     chain = Chain(numpy.zeros(2), transitions, numpy.zeros(2))

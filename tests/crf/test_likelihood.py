@@ -70,9 +70,9 @@ def annotate(
 def enumerated_loss(
     problem: Problem, evidence: NDArray[numpy.bool_], label_smoothing: float = 0.0
 ) -> float:
-    """Written down independently. Of each chain, the negative logarithm of the
-    probability of all sequences that agree with the annotation; with smoothing, of
-    one that is drawn at random instead, with a certain probability."""
+    """The sum over chains of the negative logarithm of the probability of all sequences
+    that agree with the annotation. With smoothing, a sequence that is drawn at random
+    takes their place with a certain probability."""
     n_labels = len(problem.chain.start)
     weight = label_smoothing * n_labels / max(n_labels - 1, 1)
     total, first = 0.0, 0

@@ -28,7 +28,7 @@ from spacy_lstm_tagger.crf.viterbi import find_best
 
 
 def plain_viterbi(problem: Problem) -> NDArray[numpy.int64]:
-    """Written down independently: one token after the other, one chain at a time."""
+    """The plain algorithm: one token after the other, one chain at a time."""
     chain, found = problem.chain, []
     for emissions in problem.chains():
         best = chain.start + emissions[0]
@@ -256,7 +256,7 @@ def test_with_many_tags_pairs_that_are_ruled_out_are_never_the_best() -> None:
 def test_leaving_tags_out_never_changes_what_is_best(
     problem: Problem, is_pruned: bool
 ) -> None:
-    """A budget of nothing takes the way of many tags, on problems of few."""
+    """Without a budget, problems of few tags are solved as those of many are."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(messages, "PAIRS_BUDGET", 0 if is_pruned else 2**30)
         tags = find_best(*problem)

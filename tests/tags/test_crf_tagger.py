@@ -134,8 +134,8 @@ def test_before_training_the_loss_is_that_of_guessing_each_token_in_nats() -> No
 
 
 class Case(NamedTuple):
-    """A document, what the reference says of it, and the tags that agree with that,
-    for each token."""
+    """A document, the annotation of its reference, and the tags of each token that
+    agree with it."""
 
     words: List[str]
     tags: Optional[List[str]]
@@ -794,8 +794,7 @@ def test_training_what_came_back_leaves_the_original_alone(
         )
 
 
-def test_a_crf_can_not_be_loaded_into_a_softmax() -> None:
-    """Not without an error, that is."""
+def test_loading_a_crf_into_a_softmax_raises_an_error() -> None:
     nlp = few_tags()
     other = initialize(configure(SOFTMAX))
     with pytest.raises(ValueError, match="lstm_tagger"):

@@ -166,7 +166,7 @@ def test_the_scores_of_old_pairs_of_tags_are_kept() -> None:
 
 @ARCHITECTURES
 def test_the_odds_of_old_tag_sequences_are_kept(architecture: str) -> None:
-    """What they have less of is what the new ones have."""
+    """New sequences take the same share from all of them."""
     nlp = make_resizable(architecture)
     words = ["The", "dog"]
     (before,) = get_tagger(nlp).k_best([make_doc(nlp, words)], 1000)
