@@ -232,6 +232,7 @@ class LSTMTagger(Tagger):
         self.alternatives_attribute = alternatives_attribute
         self.n_alternatives = n_alternatives
         self.cfg["tag_dictionary"] = {}
+        self.cfg["tag_dictionary_lower"] = False
         self._allowed_forms: Optional[AllowedForms] = None
         self._register_attributes()
 
@@ -415,6 +416,7 @@ class LSTMTagger(Tagger):
         labels: Optional[Iterable[str]] = None,
         tag_dictionary: Optional[Any] = None,
         tag_dictionary_min_count: Optional[int] = None,
+        tag_dictionary_lower: bool = False,
     ) -> None:
         """Initialize the pipe for training. The labels and the vocabulary are taken
         from all examples, not from a sample.
@@ -429,6 +431,8 @@ class LSTMTagger(Tagger):
         tag_dictionary_min_count (Optional[int]): Add the forms that the examples have
             as often as this, with all the tags that they have there. `tag_dictionary`
             goes before that.
+        tag_dictionary_lower (bool): Whether forms are lower-cased, so that the
+            dictionary does not distinguish upper and lower case.
         RAISES (ValueError): If the dictionary can't be read or has unknown tags, or if
             there are too few tags for `label_smoothing`.
         """
@@ -456,24 +460,37 @@ class LSTMTagger(Tagger):
                 get_examples(),
                 min_count=tag_dictionary_min_count,
                 neg_prefix=self.cfg["neg_prefix"],
+                lower=tag_dictionary_lower,
             )
         if tag_dictionary is not None:
-            dictionary.update(read_dictionary(tag_dictionary))
-        self.set_tag_dictionary(dictionary)
+            given = read_dictionary(tag_dictionary, lower=tag_dictionary_lower)
+            dictionary.update(given)
+        self.set_tag_dictionary(dictionary, lower=tag_dictionary_lower)
 
-    def set_tag_dictionary(self, entries: Any) -> None:
+    def set_tag_dictionary(self, entries: Any, *, lower: bool = False) -> None:
         """Set the tags that word forms may have. Other forms may have any tag.
 
         entries (Any): A mapping from forms to lists of tags, or a list of objects
-            with "form" and "tags". An empty one removes the dictionary.
+            with "form" and "tags". A form that occurs more than once has the tags of
+            all its entries. An empty one removes the dictionary.
+        lower (bool): Whether forms are lower-cased, so that the dictionary does not
+            distinguish upper and lower case.
         RAISES (ValueError): If it can't be read or has unknown tags.
         """
-        self._use_dictionary(read_dictionary(entries))
+        self._use_dictionary(read_dictionary(entries, lower=lower), lower)
 
-    def _use_dictionary(self, dictionary: TagDictionary) -> None:
-        strings = self.vocab.strings
-        self._allowed_forms = compile_dictionary(dictionary, self.labels, strings)
+    def _use_dictionary(self, dictionary: TagDictionary, lower: bool) -> None:
+        self._allowed_forms = compile_dictionary(
+            dictionary, self.labels, self.vocab.strings, lower=lower
+        )
         self.cfg["tag_dictionary"] = dictionary
+        self.cfg["tag_dictionary_lower"] = lower
+
+    def _compile_dictionary(self) -> None:
+        """Compile the present dictionary anew, when it was loaded or labels changed."""
+        self._use_dictionary(
+            self.cfg["tag_dictionary"], self.cfg["tag_dictionary_lower"]
+        )
 
     def add_label(self, label: str) -> int:
         """Add a tag. After initialization that needs a model that is resizable.
@@ -484,7 +501,7 @@ class LSTMTagger(Tagger):
         added = super().add_label(label)
         if added and self.is_resizable and self.model.has_dim("nO"):
             self.set_output(len(self.labels))
-            self._use_dictionary(self.cfg["tag_dictionary"])
+            self._compile_dictionary()
         return added
 
     def _check_labels(self, labels: Set[str]) -> None:
@@ -663,12 +680,13 @@ class LSTMTagger(Tagger):
         that was loaded, and explain errors."""
         settings = {name: self.cfg[name] for name in SETTINGS}
         if "cfg" not in exclude:
-            # Pipelines of early versions were saved without a dictionary.
+            # Earlier versions saved no dictionary, or did not say how to look it up.
             self.cfg["tag_dictionary"] = {}
+            self.cfg["tag_dictionary_lower"] = False
         # Damaged msgpack fails in many ways, depending on where the damage is.
         try:
             yield
-            self._use_dictionary(self.cfg["tag_dictionary"])
+            self._compile_dictionary()
             n_scores = self.model.maybe_get_dim("nO")
             are_loaded = not {"cfg", "model"}.intersection(exclude)
             if are_loaded and n_scores not in (None, len(self.labels)):

@@ -3,11 +3,23 @@
 import warnings
 from dataclasses import dataclass
 from numbers import Integral
-from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Set, cast
+from typing import (
+    Any,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    Mapping,
+    Optional,
+    Sequence,
+    Set,
+    Tuple,
+    cast,
+)
 
 import numpy
 from numpy.typing import NDArray
-from spacy.attrs import ORTH
+from spacy.attrs import LOWER, ORTH
 from spacy.strings import StringStore
 from spacy.tokens import Doc
 from spacy.training import Example
@@ -28,15 +40,19 @@ class AllowedForms:
     forms (NDArray[numpy.uint64]): Sorted hashes of the forms. *Shape:* (n_forms,)
     allowed (NDArray[numpy.bool_]): The tags of each, and a last row for all other
         forms, which may have any. *Shape:* (n_forms + 1, n_labels)
+    lower (bool): Whether the forms are lower-cased, and those of tokens for looking
+        them up.
     """
 
     forms: NDArray[numpy.uint64]
     allowed: NDArray[numpy.bool_]
+    lower: bool = False
 
-    def look_up(self, orths: NDArray[numpy.uint64]) -> NDArray[numpy.bool_]:
-        """Find the tags of forms, given by their hashes. *Shape:* (n_tokens,) to
-        (n_tokens, n_labels)"""
-        return self.allowed[find_rows(self.forms, orths, 0, len(self.forms))]
+    def look_up(self, doc: Doc) -> NDArray[numpy.bool_]:
+        """Find the tags of the tokens of a document. *Shape:* (n_tokens, n_labels)"""
+        read = cast(Any, doc.to_array([LOWER if self.lower else ORTH]))
+        forms: NDArray[numpy.uint64] = read.reshape(-1)
+        return self.allowed[find_rows(self.forms, forms, 0, len(self.forms))]
 
 
 def register_allowed_tags() -> None:
@@ -61,10 +77,16 @@ def get_allowed_tags(doc: Doc) -> Optional[Mapping[int, List[str]]]:
 
 
 def compile_dictionary(
-    dictionary: TagDictionary, labels: Sequence[str], strings: StringStore
+    dictionary: TagDictionary,
+    labels: Sequence[str],
+    strings: StringStore,
+    *,
+    lower: bool = False,
 ) -> Optional[AllowedForms]:
-    """Turn a dictionary into arrays.
+    """Turn a dictionary into arrays, or into None if it is empty.
 
+    lower (bool): Whether the forms are lower-cased, and those of tokens for looking
+        them up.
     RAISES (ValueError): If a tag is not one of the labels.
     """
     rows = {
@@ -78,42 +100,25 @@ def compile_dictionary(
     return AllowedForms(
         numpy.asarray(forms, dtype="uint64"),
         numpy.stack([*(rows[form] for form in forms), anything]),
+        lower,
     )
 
 
-def read_dictionary(entries: object) -> TagDictionary:
+def read_dictionary(entries: object, *, lower: bool = False) -> TagDictionary:
     """Read a dictionary as JSON or JSONL give it: a mapping from forms to lists of
-    tags, or objects with "form" and "tags".
+    tags, or objects with "form" and "tags". A form that occurs more than once has the
+    tags of all its entries.
 
+    lower (bool): Whether to lower-case the forms.
     RETURNS (TagDictionary): The dictionary, without forms that have no tags.
     RAISES (ValueError): If it is something else.
     """
-    if isinstance(entries, Mapping):
-        found = dict(entries)
-    elif isinstance(entries, Iterable) and not isinstance(entries, str):
-        found = {}
-        for entry in entries:
-            if not isinstance(entry, Mapping) or {"form", "tags"} - set(entry):
-                raise ValueError(
-                    f"Can't read the entry {entry!r} of a tag dictionary: it needs to "
-                    f'be like {{"form": "can", "tags": ["MD", "NN"]}}.'
-                )
-            found[entry["form"]] = entry["tags"]
-    else:
-        raise ValueError(
-            f"Can't read a tag dictionary from {entries!r}: it needs to be a mapping "
-            f'from forms to tags, like {{"can": ["MD", "NN"]}}.'
-        )
+    found: TagDictionary = {}
+    for form, tags in _read_entries(entries):
+        _validate_entry(form, tags)
+        form = form.lower() if lower else form
+        found[form] = list(dict.fromkeys([*found.get(form, []), *tags]))
     for form, tags in list(found.items()):
-        if not isinstance(form, str):
-            raise ValueError(
-                f"Can't read the form {form!r} in a tag dictionary: forms are strings."
-            )
-        if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
-            raise ValueError(
-                f"Can't read the tags {tags!r} of '{form}' in a tag dictionary: they "
-                f'need to be a list, like ["MD", "NN"].'
-            )
         if not tags:
             warnings.warn(
                 f"The tag dictionary has no tags for '{form}': it may have any.",
@@ -123,13 +128,49 @@ def read_dictionary(entries: object) -> TagDictionary:
     return found
 
 
+def _read_entries(entries: object) -> Iterator[Tuple[Any, Any]]:
+    """Yield the forms and the tags of a dictionary."""
+    if isinstance(entries, Mapping):
+        yield from entries.items()
+    elif isinstance(entries, Iterable) and not isinstance(entries, str):
+        for entry in entries:
+            if not isinstance(entry, Mapping) or {"form", "tags"} - set(entry):
+                raise ValueError(
+                    f"Can't read the entry {entry!r} of a tag dictionary: it needs to "
+                    f'be like {{"form": "can", "tags": ["MD", "NN"]}}.'
+                )
+            yield entry["form"], entry["tags"]
+    else:
+        raise ValueError(
+            f"Can't read a tag dictionary from {entries!r}: it needs to be a mapping "
+            f'from forms to tags, like {{"can": ["MD", "NN"]}}.'
+        )
+
+
+def _validate_entry(form: object, tags: object) -> None:
+    if not isinstance(form, str):
+        raise ValueError(
+            f"Can't read the form {form!r} in a tag dictionary: forms are strings."
+        )
+    if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
+        raise ValueError(
+            f"Can't read the tags {tags!r} of '{form}' in a tag dictionary: they "
+            f'need to be a list, like ["MD", "NN"].'
+        )
+
+
 def collect_dictionary(
-    examples: Iterable[Example], *, min_count: int, neg_prefix: str
+    examples: Iterable[Example],
+    *,
+    min_count: int,
+    neg_prefix: str,
+    lower: bool = False,
 ) -> TagDictionary:
     """Build a dictionary from the annotation of examples.
 
-    min_count (int): How often a form must occur with a tag.
-    neg_prefix (str): What marks a tag that a token does not have.
+    min_count (int): The number of times that a form must occur with a tag.
+    neg_prefix (str): The prefix of a tag that a token does not have.
+    lower (bool): Whether to lower-case the forms.
     RETURNS (TagDictionary): The tags that each such form has had.
     """
     counts: Dict[str, int] = {}
@@ -138,8 +179,9 @@ def collect_dictionary(
         for token in example.reference:
             _, is_negated = split_negation(token.tag_, neg_prefix)
             if token.tag_ and not is_negated and not token.is_space:
-                counts[token.text] = counts.get(token.text, 0) + 1
-                tags.setdefault(token.text, set()).add(token.tag_)
+                form = token.lower_ if lower else token.text
+                counts[form] = counts.get(form, 0) + 1
+                tags.setdefault(form, set()).add(token.tag_)
     return {
         form: sorted(tags[form])
         for form, count in sorted(counts.items())
@@ -164,11 +206,6 @@ def tag_row(
             f"the component. Remove them, or train with data that has them."
         )
     return numpy.asarray([label in wanted for label in labels])
-
-
-def orths(doc: Doc) -> NDArray[numpy.uint64]:
-    """The hashes of the forms of a document. *Shape:* (n_tokens,)"""
-    return cast(NDArray[numpy.uint64], doc.to_array([ORTH])).reshape(-1)
 
 
 def allowed_by_user(doc: Doc, labels: Sequence[str]) -> Optional[NDArray[numpy.bool_]]:
@@ -213,7 +250,7 @@ def allowed_tags(
     found = []
     for doc, rows in zip(docs, given):
         if rows is None and dictionary is not None:
-            rows = dictionary.look_up(orths(doc))
+            rows = dictionary.look_up(doc)
         elif rows is None:
             rows = numpy.ones((len(doc), len(labels)), dtype=bool)
         found.append(rows)
@@ -228,7 +265,7 @@ def look_up_training(
 
     RETURNS (NDArray[numpy.bool_]): *Shape:* (n_tokens, n_labels)
     """
-    rows = dictionary.look_up(orths(example.predicted))
+    rows = dictionary.look_up(example.predicted)
     is_overridden = get_allowed_tags(example.reference) is not None
     return numpy.ones_like(rows) if is_overridden else rows
 

@@ -81,6 +81,61 @@ def test_a_dictionary_distinguishes_upper_and_lower_case() -> None:
     assert possible_tags(nlp, ["A", "B"]) == ["XYZ", "XYZ"]
 
 
+def test_a_form_that_occurs_twice_has_the_tags_of_both_entries() -> None:
+    entries = [*ENTRIES, {"form": "a", "tags": ["Y", "Z"]}, {"form": "b", "tags": []}]
+    nlp = initialize(tag_dictionary=entries)
+    assert possible_tags(nlp, ["a", "b"]) == ["YZ", "XY"]
+    get_tagger(nlp).set_tag_dictionary(entries[1:3])
+    assert possible_tags(nlp, ["a", "b"]) == ["YZ", "XY"]
+
+
+@ARCHITECTURES
+def test_a_dictionary_can_be_of_lower_cased_forms(architecture: str) -> None:
+    given = {"A": ["Z"], "a": ["Y"], "straSSe": ["X"]}
+    nlp = initialize(
+        configure(architecture), tag_dictionary=given, tag_dictionary_lower=True
+    )
+    found = possible_tags(nlp, ["a", "A", "STRASSE", "b"])
+    assert found == ["YZ", "YZ", "X", "XYZ"]
+
+
+def test_lower_cased_forms_of_training_data_are_counted_together() -> None:
+    data = [(["a", "A", "B", "c"], ["X", "Y", "Z", "Z"]), (["b"], ["!Y"])]
+    settings = {"tag_dictionary_min_count": 2, "tag_dictionary_lower": True}
+    nlp = initialize(data=data, **settings)
+    assert get_tagger(nlp).cfg["tag_dictionary"] == {"a": ["X", "Y"]}
+    nlp = initialize(data=data, tag_dictionary={"A": ["Z"]}, **settings)
+    assert possible_tags(nlp, ["a", "A", "b"]) == ["Z", "Z", "XYZ"]
+
+
+def test_the_config_can_ask_for_lower_cased_forms() -> None:
+    nlp = spacy.blank("xx")
+    nlp.add_pipe("lstm_tagger", config=configure())
+    nlp.config["initialize"]["components"]["lstm_tagger"] = {
+        "tag_dictionary": {"a": ["Z"]},
+        "tag_dictionary_lower": True,
+    }
+    nlp.initialize(lambda: make_examples(nlp, COUNTED))
+    assert possible_tags(nlp, ["A"]) == ["Z"]
+
+
+def test_setting_a_dictionary_says_whether_its_forms_are_lower_cased() -> None:
+    nlp = initialize()
+    for lower, expected in ((True, ["Z", "Z"]), (False, ["XYZ", "Z"])):
+        get_tagger(nlp).set_tag_dictionary({"A": ["Z"]}, lower=lower)
+        assert possible_tags(nlp, ["a", "A"]) == expected
+
+
+def test_lower_cased_forms_rule_out_tags_in_training_too() -> None:
+    nlp = initialize(
+        configure(constrain_training=True),
+        tag_dictionary={"a": ["Z"]},
+        tag_dictionary_lower=True,
+    )
+    examples = make_examples(nlp, [(["A"], ["Z"])])
+    assert nlp.update(examples, drop=0.0)["lstm_tagger"] == pytest.approx(0.0)
+
+
 COUNTED = [
     (["a", "b", "c", "a"], ["X", "Y", "Z", "Y"]),
     (["a", "b", " "], ["X", "Z", "X"]),
@@ -190,6 +245,28 @@ def test_the_dictionary_is_saved_with_the_model(
     loaded = round_trip(nlp, tmp_path)
     assert get_tagger(loaded).cfg["tag_dictionary"] == DICTIONARY
     assert possible_tags(loaded, ["a", "b", "c"]) == ["Z", "XY", "XYZ"]
+
+
+@pytest.mark.parametrize(
+    "round_trip",
+    [disk_round_trip, bytes_round_trip, pickle_round_trip, deepcopy_round_trip],
+)
+def test_that_forms_are_lower_cased_is_saved_with_the_model(
+    tmp_path: Path, round_trip: Callable[[Language, Path], Language]
+) -> None:
+    nlp = initialize(tag_dictionary=DICTIONARY, tag_dictionary_lower=True)
+    loaded = round_trip(nlp, tmp_path)
+    assert possible_tags(loaded, ["A", "B", "C"]) == ["Z", "XY", "XYZ"]
+
+
+def test_the_forms_of_a_model_that_does_not_say_are_not_lower_cased() -> None:
+    """As of version 0.1.0."""
+    nlp = initialize(tag_dictionary=DICTIONARY)
+    del get_tagger(nlp).cfg["tag_dictionary_lower"]
+    saved = get_tagger(nlp).to_bytes()
+    other = initialize(tag_dictionary=DICTIONARY, tag_dictionary_lower=True)
+    get_tagger(other).from_bytes(saved)
+    assert possible_tags(other, ["a", "A"]) == ["Z", "XYZ"]
 
 
 def test_loading_a_model_without_a_dictionary_removes_the_present_one() -> None:
