@@ -104,6 +104,7 @@ DEFAULT_LSTM_TAGGER_MODEL = Config().from_str(default_model_config)["model"]
         "confidence_attribute": None,
         "alternatives_attribute": None,
         "n_alternatives": 3,
+        "allowed_tags_attribute": "allowed_tags",
     },
     default_score_weights={
         "tag_acc": 1.0,
@@ -126,6 +127,7 @@ def make_lstm_tagger(
     confidence_attribute: Optional[str],
     alternatives_attribute: Optional[str],
     n_alternatives: int,
+    allowed_tags_attribute: Optional[str],
 ) -> "LSTMTagger":
     """Construct a part-of-speech tagger around an LSTM.
 
@@ -145,6 +147,9 @@ def make_lstm_tagger(
         the most probable tags and their probabilities, for example
         "tag_alternatives". None for none.
     n_alternatives (int): The number of tags in that list.
+    allowed_tags_attribute (Optional[str]): The custom attribute of documents that says
+        which tags their tokens may have: a mapping from positions of tokens to lists
+        of tags. None for none.
     """
     return LSTMTagger(
         nlp.vocab,
@@ -159,6 +164,7 @@ def make_lstm_tagger(
         confidence_attribute=confidence_attribute,
         alternatives_attribute=alternatives_attribute,
         n_alternatives=n_alternatives,
+        allowed_tags_attribute=allowed_tags_attribute,
     )
 
 
@@ -181,10 +187,6 @@ class Predictions(List[NDArray]):
 SETTINGS = ("overwrite", "neg_prefix", "label_smoothing")
 
 
-# When this module is imported, since a component that is unpickled is not created.
-register_allowed_tags()
-
-
 class LSTMTagger(Tagger):
     """Pipeline component for part-of-speech tagging: a drop-in for spaCy's own
     `tagger`, with its settings, scores and treatment of annotations."""
@@ -203,12 +205,14 @@ class LSTMTagger(Tagger):
         confidence_attribute: Optional[str] = None,
         alternatives_attribute: Optional[str] = None,
         n_alternatives: int = 3,
+        allowed_tags_attribute: Optional[str] = "allowed_tags",
         **settings: Any,
     ) -> None:
         """Initialize the tagger. The arguments are those of `make_lstm_tagger`, and
         `settings` those of spaCy's `Tagger`.
 
-        RAISES (ValueError): If a setting is out of range.
+        RAISES (ValueError): If a setting is out of range, or if a custom attribute is
+            taken by another one of its name.
         """
         super().__init__(vocab, model, name, **settings)
         label_smoothing = self.cfg["label_smoothing"]
@@ -231,12 +235,20 @@ class LSTMTagger(Tagger):
         self.confidence_attribute = confidence_attribute
         self.alternatives_attribute = alternatives_attribute
         self.n_alternatives = n_alternatives
+        self.allowed_tags_attribute = allowed_tags_attribute
         self.cfg["tag_dictionary"] = {}
         self.cfg["tag_dictionary_lower"] = False
         self._allowed_forms: Optional[AllowedForms] = None
         self._register_attributes()
 
+    def __setstate__(self, state: Any) -> None:
+        """Unpickle the component, for example in another process."""
+        super().__setstate__(state)
+        self._register_attributes()
+
     def _register_attributes(self) -> None:
+        if self.allowed_tags_attribute is not None:
+            register_allowed_tags(self.allowed_tags_attribute)
         if self.confidence_attribute is not None:
             register_confidence(self.confidence_attribute)
         if self.alternatives_attribute is not None:
@@ -254,12 +266,16 @@ class LSTMTagger(Tagger):
         predictions = Predictions()
         for part in _parts(self._list_docs(docs)):
             lattice, posterior = self._predict_lattice(part)
-            if posterior or self.confidence_attribute or self.alternatives_attribute:
+            if posterior or self._has_token_attributes():
                 probabilities = token_probabilities(lattice)
                 predictions.probabilities.extend(_split(probabilities, part))
             tags = probabilities.argmax(axis=1) if posterior else best_tags(lattice)
             predictions.extend(_split(tags, part))
         return predictions
+
+    def _has_token_attributes(self) -> bool:
+        names = (self.confidence_attribute, self.alternatives_attribute)
+        return any(name is not None for name in names)
 
     def predict_proba(self, docs: Union[Doc, Iterable[Doc]]) -> List[NDArray]:
         """Find the probability of each tag of each token, without changing the
@@ -336,7 +352,9 @@ class LSTMTagger(Tagger):
             self._to_logits(scores),
             chain,
             by_sentence=by_sentence,
-            allowed=allowed_tags(docs, self.labels, self._allowed_forms),
+            allowed=allowed_tags(
+                docs, self.labels, self._allowed_forms, self.allowed_tags_attribute
+            ),
             temperature=self.temperature,
         )
         return lattice, posterior
@@ -369,7 +387,6 @@ class LSTMTagger(Tagger):
         )
         probabilities = getattr(batch_tag_ids, "probabilities", [])
         if probabilities:
-            self._register_attributes()
             self._set_attributes(docs, batch_tag_ids, probabilities)
         is_unused = False
         for doc, tag_ids in zip(docs, batch_tag_ids):
@@ -397,9 +414,9 @@ class LSTMTagger(Tagger):
         probabilities: Sequence[NDArray],
     ) -> None:
         for doc, tags, rows in zip(docs, batch_tag_ids, probabilities):
-            if self.confidence_attribute:
+            if self.confidence_attribute is not None:
                 set_confidence(doc, self.confidence_attribute, rows, tags)
-            if self.alternatives_attribute:
+            if self.alternatives_attribute is not None:
                 set_alternatives(
                     doc,
                     self.alternatives_attribute,
@@ -612,7 +629,12 @@ class LSTMTagger(Tagger):
 
     def _read_annotation(self, examples: List[Example]) -> Annotation:
         try:
-            return read_annotation(examples, self.labels, self.cfg["neg_prefix"])
+            return read_annotation(
+                examples,
+                self.labels,
+                self.cfg["neg_prefix"],
+                self.allowed_tags_attribute,
+            )
         except UnknownTagError as error:
             raise ValueError(
                 f"[{self.name}] The training data has the tag '{error}', which is not "
@@ -629,7 +651,10 @@ class LSTMTagger(Tagger):
         to be asked. *Shape:* (n_tokens, n_labels)"""
         if not self.constrain_training or self._allowed_forms is None:
             return None
-        rows = [look_up_training(example, self._allowed_forms) for example in examples]
+        rows = [
+            look_up_training(example, self._allowed_forms, self.allowed_tags_attribute)
+            for example in examples
+        ]
         allowed = numpy.concatenate(rows)
         agrees = (allowed & annotation.evidence).any(axis=1, keepdims=True)
         return lift_impossible(allowed & agrees)

@@ -1,4 +1,4 @@
-"""Which tags a token may have: what the user says, and what a dictionary says."""
+"""The tags that a token may have, by what the user and what a dictionary say."""
 
 import warnings
 from dataclasses import dataclass
@@ -25,10 +25,8 @@ from spacy.tokens import Doc
 from spacy.training import Example
 
 from ..arrays import find_rows
+from .attributes import register_attribute, underscore_key
 from .negation import split_negation
-
-# doc._.allowed_tags: from positions of tokens to lists of tags.
-EXTENSION = "allowed_tags"
 
 TagDictionary = Dict[str, List[str]]
 
@@ -55,25 +53,56 @@ class AllowedForms:
         return self.allowed[find_rows(self.forms, forms, 0, len(self.forms))]
 
 
-def register_allowed_tags() -> None:
-    """Make `doc._.allowed_tags` known to spaCy."""
-    if not Doc.has_extension(EXTENSION):
-        Doc.set_extension(EXTENSION, default=None)
+def register_allowed_tags(attribute: str) -> None:
+    """Make `doc._.{attribute}` known to spaCy: a mapping from positions of tokens to
+    lists of tags, or None.
 
-
-def get_allowed_tags(doc: Doc) -> Optional[Mapping[int, List[str]]]:
-    """Read `doc._.allowed_tags`, whether or not this process knows the attribute.
-
-    RAISES (ValueError): If it is not a mapping.
+    RAISES (ValueError): If there is an attribute of the name that is not ours.
     """
-    user_data: Any = doc.user_data
-    given = user_data.get(("._.", EXTENSION, None, None))
+    register_attribute(Doc, attribute, _get_value, _set_value)
+
+
+def _get_value(attribute: str, doc: Doc) -> Any:
+    return doc.user_data.get(underscore_key(attribute))
+
+
+def _set_value(attribute: str, doc: Doc, value: Any) -> None:
+    doc.user_data[underscore_key(attribute)] = value
+
+
+def get_allowed_tags(
+    doc: Doc, attribute: Optional[str]
+) -> Optional[Mapping[int, List[str]]]:
+    """Read `doc._.{attribute}`, whether or not this process knows the attribute.
+
+    attribute (Optional[str]): The name of the attribute, or None if there is none.
+    RAISES (ValueError): If it is not a mapping from positions of tokens to lists.
+    """
+    given = None if attribute is None else _get_value(attribute, doc)
     if given is not None and not isinstance(given, Mapping):
         raise ValueError(
-            f"Can't read 'doc._.{EXTENSION} = {given!r}': it needs to be a mapping "
+            f"Can't read 'doc._.{attribute} = {given!r}': it needs to be a mapping "
             f'from positions of tokens to lists of tags, like {{1: ["MD", "NN"]}}.'
         )
+    for token, tags in (given or {}).items():
+        if not _is_position(token, doc):
+            raise ValueError(
+                f"Can't read 'doc._.{attribute}': there is no token {token!r} in a "
+                f"document of {len(doc)} tokens. Its keys need to be positions of "
+                f"tokens, counted from 0."
+            )
+        if isinstance(tags, str):
+            raise ValueError(
+                f"Can't read 'doc._.{attribute}': the tags of token {token} are "
+                f"{tags!r}. They need to be a list, like [{tags!r}]."
+            )
     return given
+
+
+def _is_position(key: Any, doc: Doc) -> bool:
+    # True is an integer to Python, but a mask of all tokens to numpy.
+    is_integer = isinstance(key, Integral) and not isinstance(key, bool)
+    return is_integer and 0 <= int(key) < len(doc)
 
 
 def compile_dictionary(
@@ -192,9 +221,9 @@ def collect_dictionary(
 def tag_row(
     tags: Iterable[str], labels: Sequence[str], source: str
 ) -> NDArray[numpy.bool_]:
-    """Which labels are among the tags.
+    """Return a row that is True for the labels that are among the tags.
 
-    source (str): Where the tags come from, for the error.
+    source (str): The place that the tags come from, for the error.
     RETURNS (NDArray[numpy.bool_]): *Shape:* (n_labels,)
     RAISES (ValueError): If a tag is not one of the labels.
     """
@@ -208,43 +237,39 @@ def tag_row(
     return numpy.asarray([label in wanted for label in labels])
 
 
-def allowed_by_user(doc: Doc, labels: Sequence[str]) -> Optional[NDArray[numpy.bool_]]:
-    """Read `doc._.allowed_tags`.
+def allowed_by_user(
+    doc: Doc, labels: Sequence[str], attribute: Optional[str]
+) -> Optional[NDArray[numpy.bool_]]:
+    """Read `doc._.{attribute}`.
 
+    attribute (Optional[str]): The name of the attribute, or None if there is none.
     RETURNS (Optional[NDArray[numpy.bool_]]): None if it is not set.
         *Shape:* (n_tokens, n_labels)
     RAISES (ValueError): If it has unknown tags, or tokens that don't exist.
     """
-    given = get_allowed_tags(doc)
+    given = get_allowed_tags(doc, attribute)
     if given is None:
         return None
     allowed = numpy.ones((len(doc), len(labels)), dtype=bool)
     for token, tags in given.items():
-        if not isinstance(token, Integral) or not 0 <= int(token) < len(doc):
-            raise ValueError(
-                f"Can't read 'doc._.{EXTENSION}': there is no token {token!r} in a "
-                f"document of {len(doc)} tokens. Its keys need to be positions of "
-                f"tokens, counted from 0."
-            )
-        if isinstance(tags, str):
-            raise ValueError(
-                f"Can't read 'doc._.{EXTENSION}': the tags of token {token} are "
-                f"{tags!r}. They need to be a list, like [{tags!r}]."
-            )
-        allowed[token] = tag_row(tags, labels, f"'doc._.{EXTENSION}' of token {token}")
+        allowed[token] = tag_row(tags, labels, f"'doc._.{attribute}' of token {token}")
     return allowed
 
 
 def allowed_tags(
-    docs: Sequence[Doc], labels: Sequence[str], dictionary: Optional[AllowedForms]
+    docs: Sequence[Doc],
+    labels: Sequence[str],
+    dictionary: Optional[AllowedForms],
+    attribute: Optional[str],
 ) -> Optional[NDArray[numpy.bool_]]:
-    """The tags that the tokens of documents may get. What a user says of a document
-    stands in place of what the dictionary says.
+    """Find the tags that the tokens of documents may get. `doc._.{attribute}` takes the
+    place of the dictionary for a document that has it.
 
+    attribute (Optional[str]): The name of the attribute, or None if there is none.
     RETURNS (Optional[NDArray[numpy.bool_]]): None if any tag is allowed everywhere.
         *Shape:* (n_tokens, n_labels), of all documents together.
     """
-    given = [allowed_by_user(doc, labels) for doc in docs]
+    given = [allowed_by_user(doc, labels, attribute) for doc in docs]
     if dictionary is None and all(rows is None for rows in given):
         return None
     found = []
@@ -258,15 +283,16 @@ def allowed_tags(
 
 
 def look_up_training(
-    example: Example, dictionary: AllowedForms
+    example: Example, dictionary: AllowedForms, attribute: Optional[str]
 ) -> NDArray[numpy.bool_]:
-    """The tags that the dictionary leaves the predicted tokens of an example: all of
-    them if the reference says for itself which ones are allowed.
+    """Find the tags that the dictionary allows the predicted tokens of an example: all
+    of them if the reference has `doc._.{attribute}`.
 
+    attribute (Optional[str]): The name of the attribute, or None if there is none.
     RETURNS (NDArray[numpy.bool_]): *Shape:* (n_tokens, n_labels)
     """
     rows = dictionary.look_up(example.predicted)
-    is_overridden = get_allowed_tags(example.reference) is not None
+    is_overridden = get_allowed_tags(example.reference, attribute) is not None
     return numpy.ones_like(rows) if is_overridden else rows
 
 
@@ -275,9 +301,9 @@ def lift_impossible(allowed: NDArray[numpy.bool_]) -> NDArray[numpy.bool_]:
     impossible = ~allowed.any(axis=1)
     if impossible.any():
         warnings.warn(
-            "Some tokens have no tag left: no tag that a tag dictionary and "
-            "'doc._.allowed_tags' allow them agrees with all that is known of them. "
-            "They are treated as if any was allowed.",
+            "Some tokens have no tag left: what is known of them rules out all tags "
+            "that are allowed, by the tag dictionary or by the custom attribute of the "
+            "document. They are treated as if any was allowed.",
             stacklevel=2,
         )
         allowed = allowed | impossible.reshape(-1, 1)

@@ -1,7 +1,7 @@
-"""What training data says of the tags of predicted tokens."""
+"""The tags of predicted tokens, as training data knows them."""
 
 from dataclasses import dataclass
-from typing import Iterable, Sequence
+from typing import Iterable, Optional, Sequence
 
 import numpy
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ class UnknownTagError(ValueError):
 
 @dataclass(frozen=True)
 class Annotation:
-    """What is known of the tags of all tokens of some examples.
+    """The knowledge of the tags of all tokens of some examples.
 
     evidence (NDArray[numpy.bool_]): The tags that each token may have: all of them
         where nothing is known. *Shape:* (n_tokens, n_labels)
@@ -30,14 +30,19 @@ class Annotation:
 
 
 def read_annotation(
-    examples: Iterable[Example], labels: Sequence[str], neg_prefix: str
+    examples: Iterable[Example],
+    labels: Sequence[str],
+    neg_prefix: str,
+    allowed_tags_attribute: Optional[str],
 ) -> Annotation:
-    """Read the annotation of examples. A tag tells more than `doc._.allowed_tags`,
-    which is read from the reference where a token has no tag.
+    """Read the annotation of examples: the tags, and for tokens without one the tags
+    that the reference allows.
 
     examples (Iterable[Example]): At least one.
     labels (Sequence[str]): The tags that can be predicted.
-    neg_prefix (str): What marks a tag that a token does not have.
+    neg_prefix (str): The prefix of a tag that a token does not have.
+    allowed_tags_attribute (Optional[str]): The custom attribute of references that has
+        the tags that they allow, or None if there is none.
     RAISES (UnknownTagError): If there is another tag.
     """
     examples = list(examples)
@@ -52,7 +57,9 @@ def read_annotation(
                 raise UnknownTagError(tag)
             certain.append(-1 if is_negated else position)
             excluded.append(position if is_negated else -1)
-    evidence = numpy.concatenate([_allowed(example, labels) for example in examples])
+    evidence = numpy.concatenate(
+        [_allowed(example, labels, allowed_tags_attribute) for example in examples]
+    )
     _restrict(evidence, numpy.asarray(certain, dtype="int64"))
     ruled_out = numpy.asarray(excluded, dtype="int64")
     tokens = numpy.flatnonzero(ruled_out >= 0)
@@ -67,10 +74,12 @@ def _restrict(evidence: NDArray[numpy.bool_], certain: NDArray[numpy.int64]) -> 
     evidence[tokens, certain[tokens]] = True
 
 
-def _allowed(example: Example, labels: Sequence[str]) -> NDArray[numpy.bool_]:
-    """The tags that the reference allows the predicted tokens."""
+def _allowed(
+    example: Example, labels: Sequence[str], attribute: Optional[str]
+) -> NDArray[numpy.bool_]:
+    """Find the tags that the reference allows the predicted tokens."""
     allowed = numpy.ones((len(example.predicted), len(labels)), dtype=bool)
-    given = allowed_by_user(example.reference, labels)
+    given = allowed_by_user(example.reference, labels, attribute)
     if given is not None:
         given = lift_impossible(given)
         alignment = example.alignment.x2y

@@ -1,14 +1,16 @@
 """Augmenters that configs can name."""
 
 import random
+import re
 import warnings
-from typing import Callable, Iterator, List
+from typing import Callable, Iterator, List, Set
 
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from ..tags.constraints import get_allowed_tags, register_allowed_tags
+from ..tags.attributes import underscore_key
+from ..tags.constraints import get_allowed_tags
 
 
 def create_join_augmenter(
@@ -51,13 +53,17 @@ def create_join_augmenter(
 def join_examples(
     nlp: Language, examples: List[Example], *, gold_preproc: bool
 ) -> Example:
-    """One example of several, in their order, with all of their annotations."""
+    """Make one example of several, in their order, with all of their annotations."""
     references = [example.reference for example in examples]
+    attributes = _find_allowed_tags_attributes(nlp)
     with warnings.catch_warnings():
-        # It is joined below.
-        warnings.filterwarnings("ignore", message=r"\[W101\].*'allowed_tags'")
+        for attribute in attributes:
+            # These are joined below.
+            message = rf"\[W101\].*'{re.escape(attribute)}'"
+            warnings.filterwarnings("ignore", message=message)
         reference = Doc.from_docs(references)
-    _join_allowed_tags(references, reference)
+    for attribute in attributes:
+        _join_allowed_tags(references, reference, attribute)
     # Like spaCy's corpus reader: there is no text to tokenize without spaces.
     if gold_preproc or any(doc.has_unknown_spaces for doc in references):
         predicted = Doc.from_docs([example.predicted for example in examples])
@@ -66,14 +72,21 @@ def join_examples(
     return Example(predicted, reference)
 
 
-def _join_allowed_tags(docs: List[Doc], joined: Doc) -> None:
-    """spaCy joins what is in the tokens, but not what custom attributes say."""
+def _find_allowed_tags_attributes(nlp: Language) -> Set[str]:
+    """Find the names of the custom attributes that our components read."""
+    names = (
+        getattr(pipe, "allowed_tags_attribute", None) for _, pipe in nlp.components
+    )
+    return {name for name in names if name is not None}
+
+
+def _join_allowed_tags(docs: List[Doc], joined: Doc, attribute: str) -> None:
+    """Join a custom attribute of documents, as spaCy joins what is in the tokens."""
     found = {}
     offset = 0
     for doc in docs:
-        for token, tags in (get_allowed_tags(doc) or {}).items():
+        for token, tags in (get_allowed_tags(doc, attribute) or {}).items():
             found[offset + token] = tags
         offset += len(doc)
     if found:
-        register_allowed_tags()
-        joined._.allowed_tags = found
+        joined.user_data[underscore_key(attribute)] = found

@@ -2,16 +2,22 @@
 cut, joined, copied or stored."""
 
 import pickle
+import subprocess
+import sys
 import uuid
 import warnings
 from typing import Any, Callable, Iterator, List, Optional
 
 import numpy
 import pytest
+import spacy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from spacy.tokens import Doc, DocBin, Token
+from spacy.tokens.underscore import Underscore
 from spacy.vocab import Vocab
+from taggers import configure, few_tags, get_tagger, initialize
+from util import make_doc, make_examples, tags_of
 
 from spacy_lstm_tagger.tags.attributes import (
     register_alternatives,
@@ -272,3 +278,124 @@ def test_an_attribute_of_spans_of_the_same_name_is_another(name: str) -> None:
     expected = values(doc)
     doc.user_data[("._.", CONFIDENCE, 0, len(doc.text))] = "of a span"
     assert values(doc) == expected
+
+
+# The attribute of documents that says which tags are allowed.
+
+
+def test_importing_the_component_registers_no_attribute() -> None:
+    code = (
+        "import spacy; from spacy.tokens import Doc;"
+        "import spacy_lstm_tagger.lstm_tagger, spacy_lstm_tagger.training.augmenters;"
+        "nlp = spacy.blank('en');"
+        "Doc.set_extension('allowed_tags', default=5);"
+        "print(nlp('a')._.allowed_tags)"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert found.stdout.strip() == "5", found.stderr
+
+
+def test_the_attribute_has_the_name_of_the_config(name: str) -> None:
+    nlp = initialize(configure(allowed_tags_attribute=name))
+    doc = make_doc(nlp, ["a", "b"])
+    assert doc._.get(name) is None
+    doc._.set(name, {0: ["Z"]})
+    doc.user_data[("._.", "allowed_tags", None, None)] = {1: ["Y"]}
+    rows = get_tagger(nlp).predict_proba([doc])[0]
+    assert [(row > 0).sum() for row in rows] == [1, 3]
+    assert nlp(doc)[0].tag_ == "Z"
+    assert nlp.get_pipe_config("lstm_tagger")["allowed_tags_attribute"] == name
+
+
+def test_without_a_name_no_attribute_is_registered_or_read(name: str) -> None:
+    before = dict(Underscore.doc_extensions)
+    nlp = initialize(configure(allowed_tags_attribute=None))
+    assert Underscore.doc_extensions == before
+    doc = make_doc(nlp, ["a"])
+    doc.user_data[("._.", "allowed_tags", None, None)] = {0: ["Z"]}
+    (rows,) = get_tagger(nlp).predict_proba([doc])
+    assert (rows > 0.0).all()
+
+
+@pytest.mark.parametrize("kind", [{"default": None}, {"getter": len}])
+def test_a_document_attribute_of_someone_else_is_not_taken_over(
+    name: str, kind: Any
+) -> None:
+    Doc.set_extension(name, **kind)
+    before = Doc.get_extension(name)
+    with pytest.raises(ValueError, match=f"(?s)doc._.{name}.*different name"):
+        initialize(configure(allowed_tags_attribute=name))
+    assert Doc.get_extension(name) == before
+
+
+def test_two_components_may_share_the_attribute(name: str) -> None:
+    first, second = (few_tags(configure(allowed_tags_attribute=name)) for _ in range(2))
+    for nlp in (first, second):
+        doc = make_doc(nlp, ["a"])
+        doc._.set(name, {0: ["Y"]})
+        assert tags_of(nlp(doc)) == ["Y"]
+
+
+def test_a_component_that_is_unpickled_registers_its_attributes(name: str) -> None:
+    config = configure(
+        allowed_tags_attribute=name,
+        confidence_attribute=f"confidence_{name}",
+        alternatives_attribute=f"alternatives_{name}",
+    )
+    saved = pickle.dumps(get_tagger(initialize(config)))
+    Doc.remove_extension(name)
+    for kind in ("confidence", "alternatives"):
+        Token.remove_extension(f"{kind}_{name}")
+    pickle.loads(saved)
+    assert Doc.has_extension(name)
+    for kind in ("confidence", "alternatives"):
+        assert Token.remove_extension(f"{kind}_{name}")
+
+
+def test_processes_read_the_attribute(name: str) -> None:
+    nlp = few_tags(configure(allowed_tags_attribute=name))
+    docs = [make_doc(nlp, ["a", "b"]) for _ in range(2)]
+    for doc in docs:
+        doc._.set(name, {1: ["Z"]})
+    for doc in nlp.pipe(docs, n_process=2, batch_size=1):
+        assert doc[1].tag_ == "Z"
+        assert doc._.get(name) == {1: ["Z"]}
+
+
+def test_documents_stored_before_the_attribute_had_a_setter_are_read(name: str) -> None:
+    """What `Doc.set_extension(name, default=None)` stores is the same."""
+    Doc.set_extension(name, default=None)
+    doc = Doc(VOCAB, words=["a"])
+    doc._.set(name, {0: ["Y"]})
+    stored = doc.to_bytes()
+    Doc.remove_extension(name)
+    nlp = few_tags(configure(allowed_tags_attribute=name))
+    loaded = Doc(nlp.vocab).from_bytes(stored)
+    assert loaded._.get(name) == {0: ["Y"]}
+    assert tags_of(nlp(loaded)) == ["Y"]
+
+
+def test_training_reads_the_attribute_of_the_component(name: str) -> None:
+    losses = []
+    for allowed in (None, {0: ["X"]}):
+        nlp = few_tags(configure(allowed_tags_attribute=name))
+        (example,) = make_examples(nlp, [(["a"], None)])
+        example.reference._.set(name, allowed)
+        losses.append(nlp.update([example], drop=0.0)["lstm_tagger"])
+    assert losses[0] == 0.0
+    assert losses[1] > 0.0
+
+
+def test_a_dictionary_gives_way_to_the_attribute_in_training(name: str) -> None:
+    config = configure(allowed_tags_attribute=name, constrain_training=True)
+    nlp = initialize(config, tag_dictionary={"a": ["Z"]})
+    (example,) = make_examples(nlp, [(["a"], None)])
+    assert nlp.update([example], drop=0.0)["lstm_tagger"] == pytest.approx(0.0)
+    example.reference._.set(name, {0: ["X"]})
+    assert nlp.update([example], drop=0.0)["lstm_tagger"] > 0.1
+
+
+def test_a_pipeline_keeps_the_name_when_it_is_saved(name: str, tmp_path: Any) -> None:
+    initialize(configure(allowed_tags_attribute=name)).to_disk(tmp_path / "saved")
+    loaded = get_tagger(spacy.load(tmp_path / "saved"))
+    assert loaded.allowed_tags_attribute == name

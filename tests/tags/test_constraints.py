@@ -42,6 +42,8 @@ from util import (
     tags_of,
 )
 
+from spacy_lstm_tagger.training.augmenters import join_examples
+
 DICTIONARY = {"a": ["Z"], "b": ["X", "Y"]}
 ENTRIES = [{"form": form, "tags": tags} for form, tags in DICTIONARY.items()]
 
@@ -653,13 +655,21 @@ def test_a_pipeline_without_a_dictionary_is_loaded_without_one() -> None:
     assert probabilities(nlp, ["a"])[0].min() > 0.0
 
 
-@pytest.mark.parametrize("given", [["X"], {0: "X"}, {True: ["X"]}, {5: ["X"]}])
+@pytest.mark.parametrize(
+    "given", [["X"], {0: "X"}, {True: ["X"]}, {False: ["X"]}, {1.0: ["X"]}, {5: ["X"]}]
+)
 def test_allowed_tags_of_another_form_are_an_error(given: Any) -> None:
     nlp = few_tags()
-    doc = make_doc(nlp, ["a"])
+    doc = make_doc(nlp, ["a", "b"])
     doc._.allowed_tags = given
     with pytest.raises(ValueError, match="allowed_tags"):
         nlp(doc)
+    (example,) = make_examples(nlp, [(["a", "b"], None)])
+    example.reference._.allowed_tags = given
+    with pytest.raises(ValueError, match="allowed_tags"):
+        nlp.update([example])
+    with pytest.raises(ValueError, match="allowed_tags"):
+        join_examples(nlp, [example, example], gold_preproc=True)
 
 
 def test_positions_of_tokens_may_be_numbers_of_numpy() -> None:

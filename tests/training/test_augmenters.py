@@ -1,5 +1,6 @@
 """Runs of sentences, joined for training."""
 
+import warnings
 from collections import Counter
 from typing import List
 
@@ -77,13 +78,20 @@ def test_a_run_needs_two_sentences() -> None:
         create_join_augmenter(max_sentences=1)
 
 
-def test_runs_keep_what_is_known_of_tags_beside_the_annotation() -> None:
+def test_runs_keep_the_allowed_tags_that_any_component_reads() -> None:
     nlp = spacy.blank("en")
-    # Registers the attribute.
     nlp.add_pipe("lstm_tagger")
+    name = "allowed (fine)"
+    nlp.add_pipe("lstm_tagger", name="fine", config={"allowed_tags_attribute": name})
+    nlp.add_pipe("lstm_tagger", name="off", config={"allowed_tags_attribute": None})
     examples = make_sentences(nlp)[:2]
     for example in examples:
         example.reference._.allowed_tags = {1: ["JJ", "NN"]}
+    examples[1].reference._.set(name, {0: ["NN"]})
     join = create_join_augmenter(max_sentences=2, gold_preproc=True)
-    *_, run = [new for example in examples for new in join(nlp, example)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        *_, run = [new for example in examples for new in join(nlp, example)]
     assert run.reference._.allowed_tags == {1: ["JJ", "NN"], 4: ["JJ", "NN"]}
+    assert run.reference._.get(name) == {3: ["NN"]}
+    Doc.remove_extension(name)
