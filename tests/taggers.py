@@ -108,7 +108,7 @@ def probabilities(nlp: Language, words: List[str], allowed: Any = None) -> NDArr
 def random_scores(
     lengths: Sequence[int], *, by_sentence: bool = False, seed: int = 0
 ) -> ChainScores:
-    """What a model of three tags might give for documents."""
+    """Random scores, like those that a model of three tags gives for documents."""
     rng = numpy.random.default_rng(seed)
     chain = Chain(rng.normal(size=3), rng.normal(size=(3, 3)), rng.normal(size=3))
     emissions = [rng.normal(size=(length, 3)).astype("float32") for length in lengths]

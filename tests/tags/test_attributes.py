@@ -363,7 +363,7 @@ def test_processes_read_the_attribute(name: str) -> None:
 
 
 def test_documents_stored_before_the_attribute_had_a_setter_are_read(name: str) -> None:
-    """What `Doc.set_extension(name, default=None)` stores is the same."""
+    """By `Doc.set_extension(name, default=None)`, which has the same key."""
     Doc.set_extension(name, default=None)
     doc = Doc(VOCAB, words=["a"])
     doc._.set(name, {0: ["Y"]})

@@ -1,5 +1,5 @@
-"""Tags that forms may have: dictionaries, `doc._.allowed_tags`, and what training
-makes of them."""
+"""Tags that forms may have, in tagging and training: dictionaries and
+`doc._.allowed_tags`."""
 
 import copy
 import warnings
@@ -55,7 +55,7 @@ def possible_tags(nlp: Language, words: List[str], allowed: Any = None) -> List[
     return ["".join(labels[i] for i in row.nonzero()[0]) for row in rows]
 
 
-# Where a dictionary comes from.
+# The sources of a dictionary.
 
 
 @ARCHITECTURES
@@ -232,7 +232,7 @@ def test_an_unknown_tag_in_the_dictionary_raises_an_error_that_names_it(
         initialize(configure(architecture), tag_dictionary={"a": ["X", "FOO"]})
 
 
-# What is saved.
+# Dictionaries that are saved.
 
 
 @ARCHITECTURES
@@ -284,7 +284,7 @@ def test_processes_know_the_dictionary() -> None:
     assert [tags_of(doc) for doc in found] == [["Z", "Z"]] * 4
 
 
-# Of one document.
+# Constraints of one document.
 
 
 @ARCHITECTURES
@@ -346,7 +346,7 @@ def test_what_is_allowed_here_changes_tags_there() -> None:
     assert not numpy.allclose(found[1], free[1], atol=1e-3)
 
 
-# What can't be.
+# Tokens that no tag is left for.
 
 
 @ARCHITECTURES
