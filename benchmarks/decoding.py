@@ -44,7 +44,11 @@ from accuracy import (
 from spacy.language import Language
 from spacy.training import Corpus, Example
 
-from spacy_lstm_tagger.evaluation.calibration import fit_temperature, measure
+from spacy_lstm_tagger.evaluation.calibration import (
+    fit_temperature,
+    measure,
+    score_examples,
+)
 from spacy_lstm_tagger.lstm_tagger import LSTMTagger
 from spacy_lstm_tagger.tags.constraints import TagDictionary, collect_dictionary
 
@@ -240,13 +244,13 @@ def compare_calibration(
         tagger = get_tagger(nlp)
         both = untagged(nlp, examples)
         fitted_on, held_out = both[::2], both[1::2]
-        before = measure(tagger, held_out, batch_size=256)
-        tagger.temperature = fit_temperature(tagger, fitted_on, batch_size=256)
-        after = measure(tagger, held_out, batch_size=256)
+        scored = score_examples(tagger, held_out, batch_size=256)
+        temperature = fit_temperature(score_examples(tagger, fitted_on, batch_size=256))
+        before, after = measure(scored, 1.0), measure(scored, temperature)
         errors.append(
             {
                 "model": model,
-                "temperature": f"{tagger.temperature:.3f}",
+                "temperature": f"{temperature:.3f}",
                 "calibration error": f"{before.error:.4f}",
                 "after": f"{after.error:.4f}",
                 "loss per token": f"{before.loss:.4f}",

@@ -293,6 +293,18 @@ class LSTMTagger(Tagger):
             found += _split(token_probabilities(lattice).astype("float32"), part)
         return found
 
+    def score_tags(self, docs: Union[Doc, Iterable[Doc]]) -> Iterator[Lattice]:
+        """Score each tag of each token, without changing the documents.
+
+        docs (Union[Doc, Iterable[Doc]]): The documents, after the components that come
+            earlier in the pipeline. One Doc counts as a list of one.
+        YIELDS (Lattice): The scores of one part of the documents after the other,
+            divided by the temperature.
+        RAISES (TypeError): If something else is among the documents.
+        """
+        for part in _parts(self._list_docs(docs)):
+            yield self._predict_lattice(part)[0]
+
     def k_best(
         self, docs: Union[Doc, Iterable[Doc]], k: int
     ) -> List[List[Tuple[List[str], float]]]:

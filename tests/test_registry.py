@@ -51,7 +51,7 @@ OURS = {
     "tags": {"crf"},
     "crf": set(),
     "training": {"encoder", "tags", "crf"},
-    "evaluation": {""},
+    "evaluation": {"", "tags"},
     "evaluation/report": {"evaluation"},
     "cli": {"", "evaluation", "evaluation/report", "cli/debug"},
     "cli/debug": {"", "encoder", "tags", "training", "evaluation"},

@@ -6,7 +6,7 @@ from spacy import util
 from spacy.training import Corpus
 from wasabi import Printer
 
-from ..evaluation.calibration import fit_temperature, measure
+from ..evaluation.calibration import fit_temperature, measure, score_examples
 from ..evaluation.probabilities import find_tagger
 from ..lstm_tagger import LSTMTagger
 
@@ -43,20 +43,24 @@ def calibrate(
     with nlp.select_pipes(enable=nlp.pipe_names[: nlp.pipe_names.index(tagger.name)]):
         for example, doc in zip(examples, nlp.pipe(eg.predicted for eg in examples)):
             example.predicted = doc
-    batch_size = nlp.batch_size
-    before = measure(tagger, examples, batch_size=batch_size)
-    present = tagger.temperature
-    tagger.temperature = fit_temperature(tagger, examples, batch_size=batch_size)
-    after = measure(tagger, examples, batch_size=batch_size)
+    scored = score_examples(tagger, examples, batch_size=nlp.batch_size)
+    temperatures = (tagger.temperature, fit_temperature(scored))
+    before, after = (measure(scored, temperature) for temperature in temperatures)
     rows = [
         (f"{temperature:.3f}", f"{found.error:.4f}", f"{found.loss:.4f}")
-        for temperature, found in ((present, before), (tagger.temperature, after))
+        for temperature, found in zip(temperatures, (before, after))
     ]
     header = ("Temperature", "Calibration error", "Loss per token")
     msg.table(rows, header=header, divider=True)
-    if after.error >= before.error:
-        msg.warn(f"The temperature stays {present:.3f}, which is the better one")
-        tagger.temperature = present
+    # What was fitted decides: the calibration error can rise where the gold tags
+    # become more probable.
+    if after.loss < before.loss:
+        tagger.temperature = temperatures[1]
+    else:
+        msg.warn(
+            f"The temperature stays {tagger.temperature:.3f}: with the other one, the "
+            f"gold tags are not more probable"
+        )
     nlp.get_pipe_config(tagger.name)["temperature"] = tagger.temperature
     nlp.to_disk(output)
     msg.good(f"Saved pipeline to {output}")

@@ -1,6 +1,6 @@
 """Find tags, probabilities and lists of sequences from the scores of tags."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import List, Optional, Sequence, Tuple
 
 import numpy
@@ -34,6 +34,12 @@ class Lattice:
     chained: NDArray[numpy.int64]
     lengths: NDArray[numpy.int64]
     alone: NDArray[numpy.int64]
+
+    def divided(self, temperature: float) -> "Lattice":
+        """Return the lattice with all scores divided by a number."""
+        chain = self.chain and self.chain.divided(temperature)
+        emissions = self.emissions / self.emissions.dtype.type(temperature)
+        return replace(self, emissions=emissions, chain=chain)
 
 
 def make_lattice(

@@ -7,12 +7,12 @@ from numpy.typing import NDArray
 from spacy.tokens import Doc
 from thinc.api import Ops
 
-from .annotation import Annotation
 from ..crf.chain import Chain, independent
 from ..crf.forward_backward import Expectations, find_expectations, softmax
-from ..tags.crf_layer import ChainScores
 from ..crf.likelihood import negative_log_likelihood
+from ..tags.crf_layer import ChainScores
 from ..tags.decoding import Lattice, make_lattice
+from .annotation import Annotation
 
 
 def crf_loss(

@@ -17,8 +17,8 @@ from thinc.api import Config, Model
 from typer.testing import CliRunner
 from util import TRAIN_DATA, make_examples, tag_all, write_corpus
 
-from spacy_lstm_tagger.training.build_vocabulary import build_vocabulary
 from spacy_lstm_tagger.encoder.vocabulary import Vocabulary
+from spacy_lstm_tagger.training.build_vocabulary import build_vocabulary
 
 # More documents than the sample that spaCy initializes layers with, and words
 # that the training data does not have.

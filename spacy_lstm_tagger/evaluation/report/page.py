@@ -8,6 +8,7 @@ import spacy
 from spacy.language import Language
 from spacy.training import Example
 
+from ..calibration import calibration_error
 from ..probabilities import find_tagger
 from . import accuracy, confusions, plots, reliability
 from .tokens import Collection, collect
@@ -106,7 +107,7 @@ def _calibration(collection: Collection) -> Dict[str, Any]:
     bins = reliability.by_confidence(tokens)
     return {
         "confidence_bins": bins,
-        "calibration_error": reliability.calibration_error(bins),
+        "calibration_error": calibration_error(bins),
         "reliability_plot": plots.plot_reliability(bins) if bins else None,
         "reviews": reliability.review(tokens),
         "n_without_confidence": len(collection.tokens) - len(tokens),

@@ -18,8 +18,8 @@ from typing import (
 
 from markupsafe import Markup
 
+from ..calibration import ConfidenceBin
 from .accuracy import Accuracy
-from .reliability import ConfidenceBin
 
 try:
     import matplotlib
@@ -98,7 +98,7 @@ def plot_reliability(bins: Sequence[ConfidenceBin]) -> Markup:
         confidences = [group.confidence for group in bins]
         upper.plot(
             confidences,
-            [group.n_correct / group.n_tokens for group in bins],
+            [group.accuracy for group in bins],
             color=BLUE,
             marker="o",
             linewidth=1,
