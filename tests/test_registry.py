@@ -41,7 +41,7 @@ THIRD_PARTY = {
     "evaluation": {"spacy", "numpy"},
     "evaluation/report": {"spacy", "numpy", "jinja2", "markupsafe", "matplotlib"},
     "cli": {"spacy", "typer", "wasabi"},
-    "cli/debug": {"spacy", "thinc", "numpy", "wasabi"},
+    "cli/debug": {"spacy", "thinc", "numpy", "typer", "wasabi"},
 }
 OURS = {
     "": {"encoder", "tags", "training"},
@@ -54,7 +54,7 @@ OURS = {
     "evaluation": {"", "tags"},
     "evaluation/report": {"evaluation"},
     "cli": {"", "evaluation", "evaluation/report", "cli/debug"},
-    "cli/debug": {"", "encoder", "tags", "training", "evaluation"},
+    "cli/debug": {"", "cli", "encoder", "tags", "training", "evaluation"},
 }
 # Arrays alone.
 NUMPY_ALONE = [

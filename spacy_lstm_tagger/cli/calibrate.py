@@ -1,49 +1,55 @@
 """The command `lstm-tagger calibrate`."""
 
 from pathlib import Path
+from typing import Annotated
 
-from spacy import util
-from spacy.training import Corpus
-from wasabi import Printer
+import typer
 
-from ..evaluation.calibration import fit_temperature, measure, score_examples
-from ..evaluation.probabilities import find_tagger
-from ..lstm_tagger import LSTMTagger
+from .app import CodePath, GoldPreproc, GpuId, Model, lstm_tagger_cli
+from .inputs import load_tagger, read_examples
+from .terminal import make_printer, user_errors
 
 
-def calibrate(
-    model: str,
-    data_path: Path,
-    output: Path,
-    *,
-    gold_preproc: bool = False,
-    silent: bool = True,
+@lstm_tagger_cli.command("calibrate")
+def calibrate_cli(
+    model: Model,
+    data_path: Annotated[
+        Path,
+        typer.Argument(help="Location of binary development data in .spacy format"),
+    ],
+    output: Annotated[Path, typer.Argument(help="Directory to save to")],
+    code_path: CodePath = None,
+    use_gpu: GpuId = -1,
+    gold_preproc: GoldPreproc = False,
 ) -> None:
-    """Fit the temperature of a pipeline's tagger, and save the pipeline with it, or
-    as it is if its probabilities are no better with it.
-
-    model (str): The name of an installed pipeline or the path to one.
-    data_path (Path): Development data in .spacy format.
-    output (Path): The directory to save to.
-    gold_preproc (bool): Whether to use gold sentences and tokens.
-    silent (bool): Whether to print nothing.
     """
-    msg = Printer(no_print=silent, pretty=not silent)
-    nlp = util.load_model(model)
-    tagger = find_tagger(nlp)
+    Fit the temperature of a trained pipeline's tagger, so that its probabilities
+    say how often it is right, and save the pipeline with it, or as it is if the
+    gold tags are no more probable with it. Tags stay the same, unless a CRF takes
+    the most probable tag of each token. Expects data that the pipeline was not
+    trained on.
+    """
+    from ..evaluation.calibration import fit_temperature, measure, score_examples
+    from ..evaluation.probabilities import NoTagsError
+    from ..lstm_tagger import LSTMTagger
+
+    msg = make_printer()
+    nlp, tagger = load_tagger(msg, model, code_path=code_path, use_gpu=use_gpu)
     if not isinstance(tagger, LSTMTagger):
         msg.fail(
             f"Can't calibrate '{tagger.name}'",
             "It is not an 'lstm_tagger'. Only those have a temperature.",
             exits=1,
         )
-        return
-    examples = list(Corpus(data_path, gold_preproc=gold_preproc)(nlp))
+    with user_errors(msg, f"Can't save to '{output}'", (OSError,)):
+        output.mkdir(parents=True, exist_ok=True)
+    examples = list(read_examples(msg, data_path, nlp, gold_preproc=gold_preproc))
     # The components before the tagger may set what it reads.
     with nlp.select_pipes(enable=nlp.pipe_names[: nlp.pipe_names.index(tagger.name)]):
         for example, doc in zip(examples, nlp.pipe(eg.predicted for eg in examples)):
             example.predicted = doc
-    scored = score_examples(tagger, examples, batch_size=nlp.batch_size)
+    with user_errors(msg, f"Can't calibrate '{tagger.name}'", (NoTagsError,)):
+        scored = score_examples(tagger, examples, batch_size=nlp.batch_size)
     temperatures = (tagger.temperature, fit_temperature(scored))
     before, after = (measure(scored, temperature) for temperature in temperatures)
     rows = [
@@ -52,8 +58,8 @@ def calibrate(
     ]
     header = ("Temperature", "Calibration error", "Loss per token")
     msg.table(rows, header=header, divider=True)
-    # What was fitted decides: the calibration error can rise where the gold tags
-    # become more probable.
+    # The loss decides, since that is what was fitted: the calibration error can rise
+    # although the gold tags become more probable.
     if after.loss < before.loss:
         tagger.temperature = temperatures[1]
     else:
@@ -62,5 +68,6 @@ def calibrate(
             f"gold tags are not more probable"
         )
     nlp.get_pipe_config(tagger.name)["temperature"] = tagger.temperature
-    nlp.to_disk(output)
+    with user_errors(msg, f"Can't save to '{output}'", (OSError,)):
+        nlp.to_disk(output)
     msg.good(f"Saved pipeline to {output}")

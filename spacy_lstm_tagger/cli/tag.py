@@ -1,22 +1,32 @@
 """The command `lstm-tagger tag`."""
 
-from typing import List
+from typing import Annotated, List
 
-from spacy import util
-from wasabi import msg
+import typer
 
-from ..evaluation.probabilities import find_tagger, tag_probabilities
+from .app import CodePath, GpuId, Model, lstm_tagger_cli
+from .inputs import load_tagger
+from .terminal import make_printer
 
 
-def tag(model: str, texts: List[str]) -> None:
-    """Print a table with the tag of each token and the probability of the tag.
-
-    model (str): Name of or path to a pipeline.
-    texts (List[str]): The texts to tag.
+@lstm_tagger_cli.command("tag")
+def tag_cli(
+    model: Model,
+    texts: Annotated[List[str], typer.Argument(help="Texts to tag")],
+    code_path: CodePath = None,
+    use_gpu: GpuId = -1,
+) -> None:
     """
-    nlp = util.load_model(model)
+    Tag texts and print them as tables, with the probability of each tag.
+    """
+    from ..evaluation.probabilities import tag_probabilities
+
+    msg = make_printer()
+    if not all(texts):
+        msg.fail("Can't tag an empty text", exits=1)
+    nlp, tagger = load_tagger(msg, model, code_path=code_path, use_gpu=use_gpu)
     docs = list(nlp.pipe(texts))
-    confidences = tag_probabilities(find_tagger(nlp), docs, batch_size=nlp.batch_size)
+    confidences = tag_probabilities(tagger, docs, batch_size=nlp.batch_size)
     for doc, confidence in zip(docs, confidences):
         msg.divider(doc.text)
         rows = [(t.text, t.tag_, f"{p:.2f}") for t, p in zip(doc, confidence)]

@@ -12,8 +12,10 @@ from spacy.util import minibatch
 
 from ..lstm_tagger import LSTMTagger
 from ..tags.decoding import Lattice, token_probabilities
+from .probabilities import NoTagsError
 
-# Where the best temperature is looked for, and how closely: as a share of it.
+# The range that the best temperature is looked for in, and the precision: a share of
+# the temperature.
 LOWEST, HIGHEST, PRECISION = 0.1, 10.0, 0.01
 GOLDEN = (math.sqrt(5) - 1) / 2
 N_BINS = 10
@@ -119,7 +121,7 @@ def score_examples(
     batch_size (int): How many documents to score at a time.
     RETURNS (List[ScoredTokens]): The scores of one part of the examples after the
         other.
-    RAISES (ValueError): If there are no tags to compare with.
+    RAISES (NoTagsError): If there are no tags to compare with.
     """
     positions = {label: i for i, label in enumerate(tagger.labels)}
     scored: List[ScoredTokens] = []
@@ -132,7 +134,7 @@ def score_examples(
             scored.append(ScoredTokens(lattice, gold[:n_tokens]))
             gold = gold[n_tokens:]
     if not any((tokens.gold >= 0).any() for tokens in scored):
-        raise ValueError(
+        raise NoTagsError(
             "Can't measure how sure the tagger is: no token of the data has a gold tag "
             "that is one of its labels. Use data with tags, for example that for "
             "development."

@@ -1,4 +1,4 @@
-"""How sure a tagger is of its tags."""
+"""The probabilities of the tags that a tagger has set."""
 
 from typing import Iterator, List, Sequence
 
@@ -10,6 +10,10 @@ from spacy.tokens import Doc
 from spacy.util import minibatch
 
 from ..lstm_tagger import LSTMTagger
+
+
+class NoTagsError(ValueError):
+    """Raised when data has no gold tags that those of a tagger can be compared with."""
 
 
 def find_tagger(nlp: Language) -> Tagger:

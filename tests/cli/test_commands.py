@@ -1,4 +1,4 @@
-"""spaCy's commands with pipelines of ours: what comes of them."""
+"""spaCy's commands with pipelines of ours."""
 
 import re
 import subprocess
@@ -199,18 +199,6 @@ def test_our_report_tells_known_words_from_unknown_ones(
     assert re.search(r"of unknown words are right \d of 3 ", text)
 
 
-def test_our_report_needs_data_that_exists(project: Project, tmp_path: Path) -> None:
-    command = ["lstm-tagger", "report", str(project.best), str(tmp_path / "no.spacy")]
-    result = CliRunner().invoke(app, command)
-    assert result.exit_code == 2
-    assert "no.spacy' does not exist" in result.output
-    output = ["--output", str(tmp_path / "no" / "report.html")]
-    command[-1] = str(project.folder / "dev.spacy")
-    result = CliRunner().invoke(app, [*command, *output])
-    assert result.exit_code == 1
-    assert "Output directory not found" in result.output
-
-
 def test_benchmark_speed_counts_words(project: Project) -> None:
     data = project.folder / "train.spacy"
     options = ["--batches", "30", "--warmup", "0", "--batch-size", "2"]
@@ -332,7 +320,7 @@ def test_pretrain_trains_the_encoder_that_training_starts_from(
     )
     before, after = (initialize(config, weights) for weights in (first, last))
     assert not same_weights(torch_weights(before), torch_weights(after))
-    # What training starts from is what pretraining saved.
+    # Training starts from the weights that pretraining saved.
     saved = load_model_from_config(load_config(config))
     encoder_of(saved).from_bytes(last.read_bytes())
     assert same_weights(torch_weights(after), torch_weights(saved))
@@ -342,7 +330,7 @@ def test_pretrain_trains_the_encoder_that_training_starts_from(
 
 
 def initialize(config: Path, weights: Path) -> Language:
-    """What training starts from with pretrained weights."""
+    """The pipeline that training starts from, with pretrained weights."""
     folder = weights.with_suffix("")
     run("init", "nlp", config, folder, "--initialize.init_tok2vec", weights)
     return spacy.load(folder)

@@ -5,16 +5,17 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, List, Optional, Set, Tuple, cast
 
 from spacy import util
-from spacy.cli._util import show_validation_error
 from spacy.language import Language
-from spacy.schemas import ConfigSchemaTraining
 from spacy.training import Example
 from spacy.util import registry, resolve_dot_names
-from thinc.api import Config, Model, PyTorchShim, fix_random_seed
+from thinc.api import Config, Model, fix_random_seed
 from wasabi import MESSAGES, Printer
 
+from ...compat import training_schema
+from ...encoder.shim import AveragingShim
 from ...encoder.vocabulary import Vocabulary
 from ...training.build_vocabulary import build_vocabulary, find_encoders
+from ..terminal import user_errors
 from .tag_checks import TAG_CHECKS
 from .tag_data import collect_tag_data
 from .tagger_data import TaggerData
@@ -27,27 +28,21 @@ Corpus = Callable[[Language], Iterable[Example]]
 
 
 def debug_lstm_tagger(
-    config_path: Path,
-    *,
-    config_overrides: Optional[Dict[str, Any]] = None,
-    no_format: bool = True,
-    silent: bool = True,
+    msg: Printer, config_path: Path, overrides: Dict[str, Any]
 ) -> None:
     """Print what the data of a config has to say about tags, and exit with 1 if a
     tagger can't be trained with it.
 
+    msg (Printer): Prints it.
     config_path (Path): Path to the config.
-    config_overrides (Optional[Dict[str, Any]]): Settings to change in it.
-    no_format (bool): Whether to print without colors and symbols.
-    silent (bool): Whether to print nothing.
+    overrides (Dict[str, Any]): Settings to change in it.
     """
-    msg = Printer(no_print=silent, pretty=not no_format)
-    with show_validation_error(config_path):
-        raw_config = util.load_config(config_path, overrides=config_overrides or {})
+    with user_errors(msg, f"Can't use the config '{config_path}'"):
+        raw_config = util.load_config(config_path, overrides=overrides)
         # What `train` fills in needs no `init fill-config` here, either.
         nlp = util.load_model_from_config(raw_config, auto_fill=True)
         config = nlp.config.interpolate()
-        training = registry.resolve(config["training"], schema=ConfigSchemaTraining)  # type: ignore[arg-type]
+        training = registry.resolve(config["training"], schema=training_schema())
     names = [n for n in nlp.pipe_names if nlp.get_pipe_meta(n).factory == FACTORY]
     if not names:
         msg.fail(
@@ -56,10 +51,15 @@ def debug_lstm_tagger(
         )
     if training["seed"] is not None:
         fix_random_seed(training["seed"])
-    train, dev = _read_corpora(nlp, config, training, msg)
+    msg.divider("Data file validation")
+    with user_errors(msg, f"Can't read the corpora of '{config_path}'"):
+        train, dev = _read_corpora(nlp, config, training, msg)
+    msg.good("Corpus is loadable")
     advice: List[str] = []
     for name in names:
-        tagger = _describe(nlp, config, training, name, train, dev)
+        with user_errors(msg, f"Can't read the labels of '{name}'"):
+            labels = _find_labels(nlp, config, name)
+        tagger = _describe(nlp, config, training, name, labels, train, dev)
         msg.divider(f"Part-of-speech Tagging: {name}")
         for check in [check_sizes, *TAG_CHECKS, *TEXT_CHECKS]:
             advice.extend(check(msg, tagger))
@@ -69,7 +69,6 @@ def debug_lstm_tagger(
 def _read_corpora(
     nlp: Language, config: Config, training: Dict[str, Any], msg: Printer
 ) -> Tuple[List[Example], List[Example]]:
-    msg.divider("Data file validation")
     with nlp.select_pipes(enable=[]):
         # The tokenizer may need it. The components don't, and could fail.
         nlp.initialize(sgd=training["optimizer"])
@@ -80,9 +79,7 @@ def _read_corpora(
         util.dot_to_object(config, dot_names[0])["augmenter"] = None
         msg.info("Training examples are counted without those of the augmenter")
     train_corpus, dev_corpus = resolve_dot_names(config, dot_names)
-    train, dev = list(train_corpus(nlp)), list(dev_corpus(nlp))
-    msg.good("Corpus is loadable")
-    return train, dev
+    return list(train_corpus(nlp)), list(dev_corpus(nlp))
 
 
 def _augmenter(config: Config, training: Dict[str, Any]) -> Optional[Dict[str, Any]]:
@@ -98,6 +95,7 @@ def _describe(
     config: Config,
     training: Dict[str, Any],
     name: str,
+    labels: Optional[Set[str]],
     train: List[Example],
     dev: List[Example],
 ) -> TaggerData:
@@ -107,7 +105,7 @@ def _describe(
     return TaggerData(
         train=collect_tag_data(train, neg_prefix=neg_prefix),
         dev=collect_tag_data(dev, neg_prefix=neg_prefix),
-        labels=_find_labels(nlp, config, name),
+        labels=labels,
         neg_prefix=neg_prefix,
         vocabulary=_find_vocabulary(nlp, encoder, train_corpus),
         window=None if encoder is None else encoder.attrs["window"],
@@ -136,7 +134,7 @@ def _find_vocabulary(
     if encoder is None:
         return build_vocabulary(docs)
     # That of a pretrained or sourced encoder, or that of the callback.
-    present = getattr(cast(PyTorchShim, encoder.shims[0])._model, "vocabulary", None)
+    present = getattr(cast(AveragingShim, encoder.shims[0]).module, "vocabulary", None)
     vocabulary = present or encoder.attrs["vocabulary"]
     return vocabulary or encoder.attrs["build_vocabulary"](docs)
 

@@ -9,7 +9,7 @@ from spacy.language import Language
 from spacy.training import Example
 
 from ..calibration import calibration_error
-from ..probabilities import find_tagger
+from ..probabilities import NoTagsError, find_tagger
 from . import accuracy, confusions, plots, reliability
 from .tokens import Collection, collect
 
@@ -39,17 +39,17 @@ def write_report(
     word_counts (Optional[Mapping[str, int]]): How often each word occurs in the
         training data: what `count_words` returns. Without it, the report can't tell
         known words from unknown ones.
-    RAISES (ValueError): If there is no gold tag to compare with, or if the pipeline
-        doesn't have one tagger.
+    RAISES (NoTagsError): If there is no gold tag to compare with.
+    RAISES (ValueError): If the pipeline doesn't have one tagger.
     """
     if not examples:
-        raise ValueError(
+        raise NoTagsError(
             f"Can't write the report '{output}' on no examples: pass some documents "
             f"with gold tags."
         )
     collection = collect(nlp, examples)
     if not collection.tokens:
-        raise ValueError(
+        raise NoTagsError(
             f"Can't write the report '{output}': of {len(examples)} examples, "
             f"{collection.gold_counts.total()} tokens have a gold tag, and none of "
             f"these matches a token of the pipeline. Pass documents with gold tags; if "
@@ -115,7 +115,7 @@ def _calibration(collection: Collection) -> Dict[str, Any]:
 
 
 def _percent(value: Optional[float], digits: int = 1) -> str:
-    # What can't be computed is not zero.
+    # A share that can't be computed is not zero.
     return "\N{EN DASH}" if value is None else f"{100 * value:.{digits}f}"
 
 

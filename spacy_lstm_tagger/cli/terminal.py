@@ -1,0 +1,56 @@
+"""Messages on terminals of any encoding."""
+
+import io
+import sys
+from contextlib import contextmanager
+from typing import Any, Iterator, Tuple, Type
+
+from wasabi import Printer
+
+# Raised by spaCy and by this package for what a user got wrong: a setting or data
+# (ValueError, of which those of configs are a kind), a path (OSError), a package that
+# is not installed (ImportError), a section that a config does not have (KeyError).
+# Bugs raise some of them, too: use it where input is read, and nowhere else.
+USER_ERRORS = (ValueError, OSError, ImportError, KeyError)
+
+
+class TerminalPrinter(Printer):
+    """A printer of messages whose text may have any characters. Those that the
+    terminal cannot show are printed as escapes, as Python writes them."""
+
+    def text(self, title: Any = "", *args: Any, **settings: Any) -> Any:
+        if sys.stdout.encoding.lower() not in ("utf-8", "utf8"):
+            # wasabi encodes titles as the terminal does, but decodes them as UTF-8.
+            title = str(title).encode("ascii", "backslashreplace").decode("ascii")
+        return super().text(title, *args, **settings)
+
+
+def make_printer(*, pretty: bool = True) -> Printer:
+    """Return a printer of messages. From now on, nothing that is printed is an error
+    because the terminal has no character for it.
+
+    pretty (bool): Whether to print colors and symbols.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    return TerminalPrinter(pretty=pretty)
+
+
+@contextmanager
+def user_errors(
+    msg: Printer, title: str, kinds: Tuple[Type[Exception], ...] = USER_ERRORS
+) -> Iterator[None]:
+    """Print an error as a message, and exit with 1, as spaCy's commands do. Errors of
+    other kinds are bugs, and keep their traceback.
+
+    msg (Printer): Prints the message.
+    title (str): The first line of the message: the step that failed.
+    kinds (Tuple[Type[Exception], ...]): The kinds of errors that users cause.
+    """
+    try:
+        yield
+    except kinds as error:
+        msg.fail(title)
+        # Not wrapped: errors of configs have several lines.
+        print(str(error).strip())
+        sys.exit(1)
