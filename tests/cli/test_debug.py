@@ -147,7 +147,7 @@ def run(
     config: Optional[Dict[str, Any]] = None,
     code: int = 0,
 ) -> str:
-    """What the command prints, each message on one line."""
+    """Run the command and return its output, each message on one line."""
     base = load_config(DEMO_CONFIG)
     base.merge(config or {}).to_disk(folder / "config.cfg")
     command = ["debug", "lstm-tagger", str(folder / "config.cfg"), "--no-format"]
@@ -281,6 +281,7 @@ def test_tokens_that_are_sentences_are_found(tmp_path: Path) -> None:
     DocBin(docs=[doc]).to_disk(path)
     output = run(tmp_path, "--paths.train", str(path))
     assert "Sentences in the train data have 1.0 tokens on average" in output
+    assert "If the data was converted from CoNLL-U" in output
 
 
 def test_whitespace_that_has_several_tags_is_found(tmp_path: Path) -> None:
@@ -341,6 +342,68 @@ def test_a_pipeline_without_our_tagger_is_an_error(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, command)
     assert result.exit_code == 1
     assert "['sentencizer'] has the factory 'lstm_tagger'" in result.output
+
+
+def test_each_token_that_is_a_sentence_is_told_from_no_boundaries(
+    tmp_path: Path,
+) -> None:
+    nlp = spacy.blank("en")
+    # Single tokens are sentences to spaCy, whether or not they are annotated.
+    pairs = [(["a", "b", "c"], ["X", "Y", "X"]), (["Yes"], ["Z"]), (["No"], ["Z"])]
+    docs = [Doc(nlp.vocab, words=words, tags=tags) for words, tags in pairs]
+    DocBin(docs=docs).to_disk(tmp_path / "unknown.spacy")
+    output = run(tmp_path, "--paths.train", str(tmp_path / "unknown.spacy"))
+    assert row(output, "Sentences")[0] == "-"
+    assert "No sentence boundaries in the train data" in output
+    assert "tokens on average" not in output
+    assert "CoNLL-U" not in output
+    assert "No training doc has more than one sentence" not in output
+    assert "join_sentences" in output
+
+
+def test_single_words_are_no_wrong_boundaries(tmp_path: Path) -> None:
+    output = run(tmp_path, train=[*TRAIN[:2], *["Yes/UH"] * 20])
+    assert row(output, "Sentences") == ["22", "2"]
+    assert "tokens on average" not in output
+
+
+def test_a_single_tag_is_warned_of(tmp_path: Path) -> None:
+    output = run(tmp_path, train=["a/X b/X c/X"], dev=["a/X b/X"])
+    assert "Only one tag in the train data: 'X'\n" in output
+    summary = output[output.index("Summary") :]
+    assert "can only learn to give that tag to all tokens" in summary
+    assert "Only one tag" not in run(tmp_path)
+
+
+def with_second(factory: str, name: str, **settings: Any) -> Dict[str, Any]:
+    """Changes of the config: a component before ours, and settings of ours."""
+    return {
+        "nlp": {"pipeline": [name, "lstm_tagger"]},
+        "components": {name: {"factory": factory}, "lstm_tagger": settings},
+    }
+
+
+@pytest.mark.parametrize("factory", ["tagger", "lstm_tagger"])
+def test_tags_that_a_component_before_ours_sets_are_warned_of(
+    factory: str, tmp_path: Path
+) -> None:
+    output = run(tmp_path, config=with_second(factory, "first"))
+    warning = "The component 'first' sets tags before 'lstm_tagger'"
+    assert output.count(warning) == 1
+    summary = output[output.index("Summary") :]
+    assert "Set 'overwrite = true' for 'lstm_tagger'" in summary
+
+
+def test_tags_that_are_overwritten_or_set_later_are_not_warned_of(
+    tmp_path: Path,
+) -> None:
+    config = with_second("tagger", "first", overwrite=True)
+    assert "sets tags before" not in run(tmp_path, config=config)
+    config = with_second("tagger", "last")
+    config["nlp"]["pipeline"].reverse()
+    assert "sets tags before" not in run(tmp_path, config=config)
+    config = with_second("morphologizer", "first")
+    assert "sets tags before" not in run(tmp_path, config=config)
 
 
 def test_spacy_finds_the_commands_and_loads_nothing_else_for_them() -> None:

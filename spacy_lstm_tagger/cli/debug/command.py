@@ -30,16 +30,16 @@ Corpus = Callable[[Language], Iterable[Example]]
 def debug_lstm_tagger(
     msg: Printer, config_path: Path, overrides: Dict[str, Any]
 ) -> None:
-    """Print what the data of a config has to say about tags, and exit with 1 if a
-    tagger can't be trained with it.
+    """Check the data of a config and print what is found. Exit with 1 if a tagger
+    can't be trained with it.
 
-    msg (Printer): Prints it.
+    msg (Printer): Prints the findings.
     config_path (Path): Path to the config.
     overrides (Dict[str, Any]): Settings to change in it.
     """
     with user_errors(msg, f"Can't use the config '{config_path}'"):
         raw_config = util.load_config(config_path, overrides=overrides)
-        # What `train` fills in needs no `init fill-config` here, either.
+        # As in `train`, settings that are missing get their defaults.
         nlp = util.load_model_from_config(raw_config, auto_fill=True)
         config = nlp.config.interpolate()
         training = registry.resolve(config["training"], schema=training_schema())
@@ -99,10 +99,13 @@ def _describe(
     train: List[Example],
     dev: List[Example],
 ) -> TaggerData:
-    neg_prefix = nlp.get_pipe(name).cfg["neg_prefix"]  # type: ignore[attr-defined]
+    settings = nlp.get_pipe(name).cfg  # type: ignore[attr-defined]
+    neg_prefix = settings["neg_prefix"]
     encoder = _find_encoder(nlp, name)
     (train_corpus,) = resolve_dot_names(config, [training["train_corpus"]])
     return TaggerData(
+        name=name,
+        earlier_taggers=[] if settings["overwrite"] else _find_earlier(nlp, name),
         train=collect_tag_data(train, neg_prefix=neg_prefix),
         dev=collect_tag_data(dev, neg_prefix=neg_prefix),
         labels=labels,
@@ -113,8 +116,14 @@ def _describe(
     )
 
 
+def _find_earlier(nlp: Language, name: str) -> List[str]:
+    """Return the components before this one that set tags."""
+    before = nlp.pipe_names[: nlp.pipe_names.index(name)]
+    return [n for n in before if "token.tag" in nlp.get_pipe_meta(n).assigns]
+
+
 def _find_encoder(nlp: Language, name: str) -> Optional[Model]:
-    """The encoder of a component, or the one that it listens to."""
+    """Return the encoder of a component, or the one that it listens to."""
     owners = [nlp.get_pipe(name)]
     for _, component in nlp.components:
         if name in getattr(component, "listening_components", []):
@@ -128,8 +137,8 @@ def _find_encoder(nlp: Language, name: str) -> Optional[Model]:
 def _find_vocabulary(
     nlp: Language, encoder: Optional[Model], train_corpus: Corpus
 ) -> Vocabulary:
-    """The vocabulary that the encoder will have. Another encoder has none, but
-    the words that it has seen in training are those it knows, too."""
+    """Return the vocabulary that the encoder will have. An encoder that is not ours
+    has none: it will know the words that it has seen in training."""
     docs = (example.predicted for example in train_corpus(nlp))
     if encoder is None:
         return build_vocabulary(docs)
@@ -140,7 +149,8 @@ def _find_vocabulary(
 
 
 def _find_labels(nlp: Language, config: Config, name: str) -> Optional[Set[str]]:
-    """The labels that the component has or is given, None if those of the data."""
+    """Return the labels that the component has or is given, None if it has none yet
+    and will take those of the data."""
     settings = config["initialize"]["components"].get(name, {})
     labels = registry.resolve(settings).get("labels")
     labels = labels or nlp.get_pipe(name).labels  # type: ignore[attr-defined]

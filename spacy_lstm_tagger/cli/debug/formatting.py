@@ -6,19 +6,19 @@ from wasabi import Printer
 
 
 def format_count(lengths: Sequence[int]) -> str:
-    """How many there are, if that is known."""
+    """Format the number of lengths; a dash if there are none."""
     return str(len(lengths)) if lengths else "-"
 
 
 def format_spread(lengths: Sequence[int]) -> str:
-    """The average and the greatest."""
+    """Format the average and the greatest length."""
     if not lengths:
         return "-"
     return f"{sum(lengths) / len(lengths):.1f} (max {max(lengths)})"
 
 
 def format_labels(counts: Mapping[str, int], limit: Optional[int] = None) -> str:
-    """The names with their counts, most frequent first: only `limit` of them."""
+    """Format names with their counts, the most frequent first: `limit` of them."""
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return ", ".join(f"'{name}' ({count})" for name, count in ordered[:limit])
 
@@ -29,5 +29,5 @@ def print_table(
     header: Tuple[str, ...],
     aligns: Tuple[str, ...] = ("l", "r", "r"),
 ) -> None:
-    """A table whose columns are, but for the first, numbers."""
+    """Print a table. By default, all columns but the first are numbers."""
     msg.table(list(rows), header=header, divider=True, aligns=aligns)

@@ -1,5 +1,5 @@
 """The checks of `debug lstm-tagger` on tags and words: each prints what it finds and
-returns what to do about it."""
+returns advice on it."""
 
 from collections import Counter
 from typing import List, Optional, Set
@@ -13,12 +13,12 @@ from .tagger_data import Check, TaggerData
 RARE_TAG_THRESHOLD = 10
 # A greater share of unknown words in the dev data is high.
 UNKNOWN_WORDS_THRESHOLD = 0.15
-# How many words and forms are listed.
+# The number of words and forms that are listed.
 N_LISTED = 10
 
 
 def check_tags(msg: Printer, tagger: TaggerData) -> List[str]:
-    """Which tags there are, how often, and which are rare or missing."""
+    """Print how often each tag occurs, and warn of those that are rare or missing."""
     train, dev = tagger.train.tags, tagger.dev.tags
     msg.info(f"{len(train)} tag(s) in train data, {len(dev)} in dev data")
     for split, tags in (("train", train), ("dev", dev)):
@@ -30,9 +30,21 @@ def check_tags(msg: Printer, tagger: TaggerData) -> List[str]:
     rows = [(tag, str(train[tag]), str(dev[tag])) for tag in order]
     print_table(msg, rows, ("Tag", "Train", "Dev"))
     return [
+        *_check_single(msg, train),
         *_check_missing(msg, train, dev),
         *_check_rare(msg, train),
         *_check_labels(msg, train, tagger.labels),
+    ]
+
+
+def _check_single(msg: Printer, train: "Counter[str]") -> List[str]:
+    if len(train) > 1:
+        return []
+    msg.warn(f"Only one tag in the train data: {', '.join(map(repr, train))}")
+    return [
+        "From data with a single tag, a tagger can only learn to give that tag to all "
+        "tokens: check that your tags are the 'tag' of each token (XPOS in CoNLL-U), "
+        "not its 'pos'."
     ]
 
 
@@ -95,7 +107,7 @@ def _check_labels(
 
 
 def check_negated_tags(msg: Printer, tagger: TaggerData) -> List[str]:
-    """Which tags are known not to be there."""
+    """Count the tags that tokens are annotated not to have."""
     prefix = tagger.neg_prefix
     train, dev = (
         {prefix + tag: n for tag, n in data.negated.items()}
@@ -125,7 +137,7 @@ def check_negated_tags(msg: Printer, tagger: TaggerData) -> List[str]:
 
 
 def check_words(msg: Printer, tagger: TaggerData) -> List[str]:
-    """Which words of the dev data the tagger won't know."""
+    """Count the words of the dev data that the tagger won't know."""
     n_words = tagger.dev.n_words
     if not n_words:
         msg.fail("No words in the dev data")
@@ -150,7 +162,7 @@ def check_words(msg: Printer, tagger: TaggerData) -> List[str]:
 
 
 def check_ambiguity(msg: Printer, tagger: TaggerData) -> List[str]:
-    """Which forms have several tags."""
+    """Print the forms that have several tags."""
     forms = tagger.train.ambiguous_forms()
     n_tagged = sum(tags.total() for tags in tagger.train.form_tags.values())
     if not forms:
@@ -169,4 +181,25 @@ def check_ambiguity(msg: Printer, tagger: TaggerData) -> List[str]:
     return []
 
 
-TAG_CHECKS: List[Check] = [check_tags, check_negated_tags, check_words, check_ambiguity]
+def check_pipeline(msg: Printer, tagger: TaggerData) -> List[str]:
+    """Warn of components whose tags are there already, so that ours are discarded."""
+    advice = []
+    for name in tagger.earlier_taggers:
+        msg.warn(
+            f"The component '{name}' sets tags before '{tagger.name}', but "
+            f"'overwrite = false': the tags of '{tagger.name}' will be discarded"
+        )
+        advice.append(
+            f"Set 'overwrite = true' for '{tagger.name}', or remove '{name}' from the "
+            f"pipeline."
+        )
+    return advice
+
+
+TAG_CHECKS: List[Check] = [
+    check_pipeline,
+    check_tags,
+    check_negated_tags,
+    check_words,
+    check_ambiguity,
+]

@@ -1,4 +1,4 @@
-"""What training data says about tags, in figures."""
+"""Figures of the tags and tokens of training data."""
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
@@ -25,8 +25,11 @@ class TagData:
     words (Counter[str]): How often each form occurs, lower-cased. Whitespace is not
         among the words or the forms.
     doc_lengths (List[int]): How many tokens each document has, without whitespace.
-    sentence_lengths (List[int]): How many gold tokens each sentence has, where the
-        annotation has sentences.
+    divided_lengths (List[int]): How many gold tokens each sentence has, of documents
+        of several tokens whose annotation has sentence boundaries.
+    n_undivided (int): How many documents of several tokens have no boundaries.
+    n_single (int): How many documents are a single token. spaCy takes that for a
+        sentence, whether or not boundaries are annotated.
     n_joined (int): How many documents have more than one sentence.
     n_whitespace (int): How many tokens are whitespace.
     n_misaligned (int): How many others have no tag, as they match no gold token.
@@ -41,7 +44,9 @@ class TagData:
     )
     words: "Counter[str]" = field(default_factory=Counter)
     doc_lengths: List[int] = field(default_factory=list)
-    sentence_lengths: List[int] = field(default_factory=list)
+    divided_lengths: List[int] = field(default_factory=list)
+    n_undivided: int = 0
+    n_single: int = 0
     n_joined: int = 0
     n_whitespace: int = 0
     n_misaligned: int = 0
@@ -56,6 +61,13 @@ class TagData:
     def n_words(self) -> int:
         """Number of tokens that are not whitespace."""
         return sum(self.doc_lengths)
+
+    @property
+    def sentence_lengths(self) -> List[int]:
+        """Number of gold tokens of each sentence, where boundaries are known."""
+        if not self.divided_lengths:
+            return []
+        return self.divided_lengths + [1] * self.n_single
 
     def add(self, example: Example, *, neg_prefix: str) -> None:
         """Count one more document.
@@ -85,18 +97,22 @@ class TagData:
         self._add_sentences(example.reference)
 
     def _add_sentences(self, doc: Doc) -> None:
-        if doc.has_annotation("SENT_START"):
+        if len(doc) < 2:
+            self.n_single += len(doc)
+        elif doc.has_annotation("SENT_START"):
             lengths = [len(sentence) for sentence in doc.sents]
-            self.sentence_lengths.extend(lengths)
+            self.divided_lengths.extend(lengths)
             self.n_joined += len(lengths) > 1
+        else:
+            self.n_undivided += 1
 
     def ambiguous_forms(self) -> List[Tuple[str, "Counter[str]"]]:
-        """The forms that have more than one tag, those with the most tokens first."""
+        """Return the forms with more than one tag, those with the most tokens first."""
         ambiguous = [item for item in self.form_tags.items() if len(item[1]) > 1]
         return sorted(ambiguous, key=lambda item: (-item[1].total(), item[0]))
 
     def unknown_words(self, vocabulary: Vocabulary) -> "Counter[str]":
-        """How often each word occurs that the vocabulary does not have.
+        """Count the words that the vocabulary does not have.
 
         vocabulary (Vocabulary): The words that an encoder knows.
         """
@@ -107,7 +123,7 @@ class TagData:
 
 
 def collect_tag_data(examples: Iterable[Example], *, neg_prefix: str = "!") -> TagData:
-    """Count what a corpus has.
+    """Count the tags and tokens of a corpus.
 
     examples (Iterable[Example]): The corpus. It is read once and not kept.
     neg_prefix (str): What marks a tag that a token does not have.

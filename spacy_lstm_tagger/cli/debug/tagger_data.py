@@ -1,4 +1,4 @@
-"""What the checks of `debug lstm-tagger` are given."""
+"""The data that the checks of `debug lstm-tagger` are given."""
 
 from dataclasses import dataclass
 from typing import Callable, List, Optional, Set
@@ -13,6 +13,8 @@ from .tag_data import TagData
 class TaggerData:
     """A tagger and its data.
 
+    name (str): The name of the component.
+    earlier_taggers (List[str]): The components whose tags go before its own.
     train (TagData): The training data, without variants made by an augmenter.
     dev (TagData): The development data.
     labels (Optional[Set[str]]): The tags that the tagger has or is given, None if
@@ -24,6 +26,8 @@ class TaggerData:
     joins (bool): Whether examples are joined for training.
     """
 
+    name: str
+    earlier_taggers: List[str]
     train: TagData
     dev: TagData
     labels: Optional[Set[str]]

@@ -1,5 +1,5 @@
 """The checks of `debug lstm-tagger` on texts and their tokens: each prints what it
-finds and returns what to do about it."""
+finds and returns advice on it."""
 
 from typing import List, Tuple
 
@@ -14,7 +14,7 @@ SENTENCE_LENGTH_THRESHOLD = 2
 
 
 def check_sizes(msg: Printer, tagger: TaggerData) -> List[str]:
-    """How many docs and words there are, and how long."""
+    """Print the numbers of docs, words and sentences, and their lengths."""
     splits = (tagger.train, tagger.dev)
     rows: List[Tuple[str, ...]] = [
         ("Docs", *(str(data.n_docs) for data in splits)),
@@ -32,7 +32,7 @@ def check_sizes(msg: Printer, tagger: TaggerData) -> List[str]:
 
 
 def check_lengths(msg: Printer, tagger: TaggerData) -> List[str]:
-    """Whether the tagger sees texts as long as those it will tag."""
+    """Check that training has texts as long as those that will be tagged."""
     train, dev, window = tagger.train, tagger.dev, tagger.window
     if window is not None:
         n_train = sum(length > window for length in train.doc_lengths)
@@ -48,7 +48,8 @@ def check_lengths(msg: Printer, tagger: TaggerData) -> List[str]:
 
 
 def _check_sentences(msg: Printer, train: TagData) -> List[str]:
-    lengths = train.sentence_lengths
+    # Documents of one token are no sign of wrong boundaries.
+    lengths = train.divided_lengths
     if not lengths or sum(lengths) >= SENTENCE_LENGTH_THRESHOLD * len(lengths):
         return []
     msg.warn(
@@ -56,27 +57,37 @@ def _check_sentences(msg: Printer, train: TagData) -> List[str]:
         f"average: their boundaries are wrong"
     )
     return [
-        "Fill in the column HEAD of CoNLL-U files: without it, 'spacy convert' takes "
-        "each token for a sentence."
+        "Correct the sentence boundaries of the train data. If the data was converted "
+        "from CoNLL-U, fill in its column HEAD and convert it again: without it, "
+        "'spacy convert' takes each token for a sentence."
     ]
 
 
 def _check_joined(msg: Printer, tagger: TaggerData) -> List[str]:
     train = tagger.train
-    if not train.sentence_lengths or tagger.joins:
+    if tagger.joins:
         return []
     if train.n_joined:
         msg.good(f"{train.n_joined} training docs have more than one sentence")
         return []
-    msg.warn("No training doc has more than one sentence")
-    return [
-        "A tagger trained on single sentences is worse at whole documents: add the "
+    advice = (
+        "A tagger trained on single sentences is worse at whole documents: {}add the "
         "augmenter 'spacy_lstm_tagger.join_sentences.v1' to the training corpus."
-    ]
+    )
+    if train.divided_lengths:
+        msg.warn("No training doc has more than one sentence")
+        return [advice.format("")]
+    if train.n_undivided:
+        msg.warn(
+            "No sentence boundaries in the train data, so it is not known whether its "
+            "docs have more than one sentence"
+        )
+        return [advice.format("if your training docs are that, ")]
+    return []
 
 
 def check_whitespace(msg: Printer, tagger: TaggerData) -> List[str]:
-    """Whether whitespace tokens, which real text has, get a tag that makes sense."""
+    """Check the tags of whitespace tokens, which real text has."""
     tags = tagger.train.whitespace_tags
     if not tags:
         msg.info("No tagged whitespace in train data: it will get an arbitrary tag")
@@ -96,7 +107,7 @@ def check_whitespace(msg: Printer, tagger: TaggerData) -> List[str]:
 
 
 def check_tokens(msg: Printer, tagger: TaggerData) -> List[str]:
-    """Which tokens have no tag."""
+    """Count the tokens without a tag."""
     advice = []
     splits = (("training", tagger.train), ("dev", tagger.dev))
     for split, data in splits:
