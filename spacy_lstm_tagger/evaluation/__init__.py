@@ -1,2 +1,2 @@
-"""How good a trained pipeline is: calibration, probabilities and the report. Imports
-the component."""
+"""The quality of a trained pipeline: probabilities, calibration and the report. Imports
+the component and `tags`."""

@@ -36,8 +36,8 @@ from spacy_lstm_tagger.evaluation.report.tokens import NO_TAG, TaggedToken, coll
 Data = List[Tuple[List[str], Optional[List[str]]]]
 SCRIPT = "<script>alert(1)</script>"
 
-# What the tagger knows, with gold tags that it doesn't agree with, a word that it
-# hasn't seen, and a token without a tag.
+# Sentences that the tagger knows, with gold tags that it doesn't agree with, a word
+# that it hasn't seen, and a token without a tag.
 TEST_DATA: Data = [
     (["The", "dog", "ate", "the", "apple"], ["DET", "NN", "V", "DET", "NNP"]),
     (["Everybody", "read", "that", "book"], ["PRON", "V", "PRON", "NN"]),
@@ -575,7 +575,7 @@ def test_links_of_the_page_lead_somewhere(page: Page) -> None:
 
 
 def test_plots_add_no_ids_of_their_own(page: Page) -> None:
-    # What is drawn alike in several plots may have the same id: that is harmless.
+    # Shapes that several plots have may have the same id: that is harmless.
     groups = [attrs for tag, attrs in page.elements if tag == "g"]
     assert groups
     assert not any("id" in attrs for attrs in groups)

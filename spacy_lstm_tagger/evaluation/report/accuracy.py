@@ -1,4 +1,4 @@
-"""How many tags are right: of all tokens, of some of them, and of each tag."""
+"""The share of right tags: of all tokens, of some of them, and of each tag."""
 
 from bisect import bisect_right
 from collections import Counter, defaultdict
@@ -17,9 +17,9 @@ SENTENCE_LENGTHS = (1, 6, 11, 21, 31, 41)
 
 @dataclass
 class Accuracy:
-    """How many tokens of a group have the right tag.
+    """The number of tokens of a group, and of those with the right tag.
 
-    name (str): What the group is called.
+    name (str): The name of the group.
     n_correct (int): Number of tokens with the right tag.
     n_tokens (int): Number of tokens.
     """
@@ -40,7 +40,7 @@ class Accuracy:
 
 @dataclass
 class TagScore:
-    """How well one tag is found.
+    """Precision and recall of one tag.
 
     tag (str): The tag.
     meaning (str): What spaCy's glossary says about it, if anything.
@@ -55,7 +55,7 @@ class TagScore:
 
     @property
     def support(self) -> int:
-        """How many gold tokens have the tag."""
+        """The number of gold tokens with the tag."""
         return self.score.tp + self.score.fn
 
     @property
@@ -88,7 +88,7 @@ def count_clean_sentences(tokens: Iterable[TaggedToken]) -> Accuracy:
 def by_knowledge(
     tokens: Iterable[TaggedToken], word_counts: Mapping[str, int]
 ) -> List[Accuracy]:
-    """The accuracy on words of the training data, and on those that are new."""
+    """Return the accuracy on words of the training data, and on those that are new."""
     known, unknown = Accuracy("Known words"), Accuracy("Unknown words")
     for token in tokens:
         (known if word_counts.get(token.form, 0) else unknown).add(token)
@@ -98,18 +98,18 @@ def by_knowledge(
 def by_frequency(
     tokens: Iterable[TaggedToken], word_counts: Mapping[str, int]
 ) -> List[Accuracy]:
-    """The accuracy by how often a word occurs in the training data."""
+    """Return the accuracy on words by their frequency in the training data."""
     return _by(tokens, lambda token: word_counts.get(token.form, 0), FREQUENCIES)
 
 
 def by_sentence_length(tokens: Iterable[TaggedToken]) -> List[Accuracy]:
-    """The accuracy by how many tokens the sentence has."""
+    """Return the accuracy by the number of tokens of the sentence."""
     return _by(tokens, lambda token: len(token.sentence), SENTENCE_LENGTHS)
 
 
 def by_tag(collection: Collection) -> List[TagScore]:
-    """Precision, recall and F1 of each tag, the most frequent tags first. As with
-    spaCy's scorer, gold tokens that the pipeline's tokens don't match are misses."""
+    """Return precision, recall and F1 of each tag, the most frequent tags first. Gold
+    tokens that no token of the pipeline matches are misses, as in spaCy's scorer."""
     hits = Counter(token.gold for token in collection.tokens if token.is_correct)
     given = Counter(token.predicted for token in collection.tokens)
     mistakes: Dict[str, Counter[str]] = defaultdict(Counter)
@@ -131,7 +131,7 @@ def by_tag(collection: Collection) -> List[TagScore]:
 
 
 def mean_fscore(scores: Sequence[TagScore]) -> float:
-    """The mean F1 of the tags of the gold data, each with the same weight."""
+    """Return the mean F1 of the tags of the gold data, each with the same weight."""
     wanted = [tag_score.score.fscore for tag_score in scores if tag_score.support]
     return sum(wanted) / len(wanted)
 

@@ -1,4 +1,4 @@
-"""Which tags are taken for which, and where."""
+"""The tags that are taken for other tags, with examples."""
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass
@@ -55,7 +55,7 @@ def count_confusions(
 
 
 def matrix_tags(tokens: Iterable[TaggedToken]) -> List[str]:
-    """The tags of a confusion matrix: all, or those with the most errors."""
+    """Return the tags of a confusion matrix: all, or those with the most errors."""
     errors: Counter[str] = Counter()
     for token in tokens:
         errors.update({token.gold: 0, token.predicted: 0})
@@ -65,7 +65,7 @@ def matrix_tags(tokens: Iterable[TaggedToken]) -> List[str]:
 
 
 def frequent_confusions(tokens: Iterable[TaggedToken]) -> List[Confusion]:
-    """The confusions that occur most often, with words and sentences."""
+    """Return the most frequent confusions, with words and sentences."""
     groups: Dict[Tuple[str, str], List[TaggedToken]] = defaultdict(list)
     for token in tokens:
         if not token.is_correct:

@@ -185,7 +185,7 @@ def _draw_cells(
 
 
 def _draw_scale(figure: Figure, cells: PatchCollection) -> None:
-    """To the right of the matrix and at most two inches high."""
+    """Draw the scale of colors to the right of the matrix, at most two inches high."""
     size = figure.get_figwidth()
     height = min(1.0, 2.0 / size)
     axes = figure.add_axes((1 + 0.25 / size, 1 - height, 0.1 / size, height))
@@ -193,7 +193,7 @@ def _draw_scale(figure: Figure, cells: PatchCollection) -> None:
 
 
 def _short(count: int) -> str:
-    """A number that fits into a cell."""
+    """Format a number so that it fits into a cell."""
     return f"{count}" if count < 1000 else f"{count / 1000:.0f}k"
 
 

@@ -1,4 +1,4 @@
-"""The tokens a report is about: each with its gold tag and the tag it got."""
+"""The tokens of a report: each with its gold tag and the tag that it got."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -115,8 +115,12 @@ def collect(nlp: Language, examples: Iterable[Example]) -> Collection:
 
 
 def _pairs(example: Example, confidence: NDArray) -> Iterator[Tuple[int, str, float]]:
-    """What spaCy's scorer compares: tokens that are part of one gold token, or equal
-    to it. Parts of a gold token that have the same tag count once."""
+    """Find the pairs that spaCy's scorer compares: a token of the pipeline, and the
+    gold token that it is part of or equal to. Parts with the same tag count once.
+
+    YIELDS (Tuple[int, str, float]): The position of the gold token, and the tag of the
+        pipeline's token with its probability.
+    """
     seen: Set[Tuple[int, str]] = set()
     alignment = example.alignment.x2y
     for token in example.predicted:
