@@ -1,48 +1,23 @@
 """Compare the softmax and the CRF on a treebank, with several seeds.
 
-    python benchmarks/decoding.py TREEBANK WORK_DIR --lang en
+    python -m benchmarks.decoding TREEBANK WORK_DIR --lang en
 
-TREEBANK is a folder with files that end in train.conllu, dev.conllu and test.conllu.
-Everything that is made goes into WORK_DIR; a pipeline that is there already is not
-trained again. Four tables are printed, as Markdown, and written to
-WORK_DIR/decoding.json: decoding and tag dictionaries, dictionaries from training data
-of several frequencies, calibration before and after a temperature is fitted, and how
-often tags of each probability are right. All of them are of the development data, gold
-sentences; all times are those of one thread.
+The tables are printed as Markdown, and written to WORK_DIR/decoding.json: decoding and
+tag dictionaries, dictionaries from training data of several frequencies, calibration
+before and after a temperature is fitted. All of them are of the development data, gold
+sentences. benchmarks/README.md explains the arguments.
 """
 
-import os
-
-# Before numpy reads it.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-
 import statistics
-import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Dict, List, Sequence, Set, Tuple
+from typing import Callable, Dict, List, Optional, Sequence, Set, Tuple
 
-import spacy
+import numpy
 import srsly
 import typer
-from accuracy import (
-    CONFIGS,
-    SENTENCE,
-    SPLITS,
-    Contestant,
-    convert,
-    corpus_path,
-    find_hits,
-    known_words,
-    output_path,
-    override_steps,
-    percent,
-    print_table,
-    train,
-    with_tokens,
-)
 from spacy.language import Language
-from spacy.training import Corpus, Example
+from spacy.tokens import Doc
+from spacy.training import Example
 
 from spacy_lstm_tagger.evaluation.calibration import (
     fit_temperature,
@@ -52,14 +27,35 @@ from spacy_lstm_tagger.evaluation.calibration import (
 from spacy_lstm_tagger.lstm_tagger import LSTMTagger
 from spacy_lstm_tagger.tags.constraints import TagDictionary, collect_dictionary
 
+from .common import (
+    SENTENCE,
+    Bench,
+    Row,
+    Task,
+    copy_tokens,
+    exhaust,
+    find_hits,
+    format_table,
+    known_words,
+    percent,
+    time_in_turns,
+    train_all,
+    training_minutes,
+)
+
 N_REPEATS = 5
-# How often a word occurs in the training data to be in the dictionary.
+# Words of this many occurrences in the training data are in a dictionary.
 MIN_COUNTS = (1, 2, 5, 10, 20, 50)
 # Of the tables that have one dictionary only.
 MIN_COUNT = 10
-CONFIG = {"softmax": "default.cfg", "crf": "crf.cfg"}
-# Names of variants: the model, and how it is decoded.
-VARIANTS = (("softmax", None), ("crf", "viterbi"), ("crf", "posterior"))
+BATCH_SIZE = 256
+SOFTMAX, CRF = "default", "crf"
+# The pipeline and how it is decoded, by what the tables call them.
+VARIANTS: Dict[str, Tuple[str, Optional[str]]] = {
+    "softmax": (SOFTMAX, None),
+    "crf viterbi": (CRF, "viterbi"),
+    "crf posterior": (CRF, "posterior"),
+}
 
 
 def main(
@@ -68,49 +64,35 @@ def main(
     lang: str = "xx",
     seeds: int = 3,
     jobs: int = 1,
-    max_steps: int = 7000,
+    max_steps: Optional[int] = None,
 ) -> None:
-    """Train, evaluate and print. `jobs` pipelines are trained at a time."""
-    work_dir.mkdir(parents=True, exist_ok=True)
-    for split in SPLITS:
-        convert(treebank, split, work_dir)
-    runs = [(model, seed) for seed in range(seeds) for model in CONFIG]
-    with ThreadPoolExecutor(max_workers=jobs) as executor:
-        trained = executor.map(
-            lambda run: train(
-                make_contestant(run[0], run[1], max_steps), work_dir, lang, run[1]
-            ),
-            runs,
-        )
-        # An error of a training is raised here.
-        list(trained)
-    known = known_words(work_dir)
-    examples = list(
-        Corpus(corpus_path(work_dir, "dev", SENTENCE), gold_preproc=True)(
-            spacy.blank(lang)
-        )
-    )
-    dictionaries = make_dictionaries(work_dir, lang)
+    """Train, evaluate and print."""
+    benches = [
+        Bench(treebank, work_dir, lang, seed, max_steps) for seed in range(seeds)
+    ]
+    first = benches[0]
+    first.prepare()
+    train_all([(bench, name) for bench in benches for name in (SOFTMAX, CRF)], jobs)
+    known = known_words(first)
+    docs = first.read_docs("dev", SENTENCE)
+    dictionaries = make_dictionaries(first)
     tables = {
-        "decoding": compare_decoding(work_dir, seeds, examples, known, dictionaries),
-        "dictionaries": compare_dictionaries(work_dir, examples, known, dictionaries),
-        **compare_calibration(work_dir, examples),
+        "decoding": compare_decoding(benches, docs, known, dictionaries[MIN_COUNT]),
+        "dictionaries": compare_dictionaries(first, docs, known, dictionaries),
+        "calibration": [calibrate(first, docs, model) for model in (SOFTMAX, CRF)],
     }
     srsly.write_json(work_dir / "decoding.json", tables)
     for rows in tables.values():
-        print_table(rows)
+        print(f"\n{format_table(rows)}")
 
 
-def make_contestant(model: str, seed: int, max_steps: int) -> Contestant:
-    config, steps = CONFIGS / CONFIG[model], override_steps(max_steps)
-    return Contestant(f"{model}-{seed}", config, SENTENCE, True, steps)
-
-
-def load(work_dir: Path, model: str, seed: int, decoding: object) -> Language:
-    contestant = make_contestant(model, seed, 0)
-    settings = {"components.lstm_tagger.model.decoding": decoding} if decoding else {}
-    path = output_path(contestant, work_dir) / "model-best"
-    return spacy.load(path, config=settings)
+def load(bench: Bench, variant: str, dictionary: TagDictionary) -> Language:
+    """Load a pipeline that decodes in the way of a variant."""
+    name, decoding = VARIANTS[variant]
+    key = "components.lstm_tagger.model.decoding"
+    nlp = bench.load(name, {key: decoding} if decoding else {})
+    get_tagger(nlp).set_tag_dictionary(dictionary)
+    return nlp
 
 
 def get_tagger(nlp: Language) -> LSTMTagger:
@@ -119,159 +101,105 @@ def get_tagger(nlp: Language) -> LSTMTagger:
     return tagger
 
 
-def make_dictionaries(work_dir: Path, lang: str) -> Dict[int, TagDictionary]:
-    """Dictionaries from the training data, by how often a word has to occur there."""
-    corpus = Corpus(corpus_path(work_dir, "train", SENTENCE), gold_preproc=True)
-    examples = list(corpus(spacy.blank(lang)))
+def make_dictionaries(bench: Bench) -> Dict[int, TagDictionary]:
+    """Return dictionaries from the training data, by how often a word has to occur."""
+    docs = bench.read_docs("train", SENTENCE)
+    examples = [Example(copy_tokens(doc, doc.vocab), doc) for doc in docs]
     return {
         min_count: collect_dictionary(examples, min_count=min_count, neg_prefix="!")
         for min_count in MIN_COUNTS
     }
 
 
-def untagged(nlp: Language, examples: Sequence[Example]) -> List[Example]:
-    """The examples with documents that the pipeline has not tagged yet."""
-    return [with_tokens(nlp, example) for example in examples]
-
-
-def score(
-    nlp: Language, examples: Sequence[Example], known: Set[str]
-) -> Tuple[float, float]:
-    """Accuracy in per cent, of all words and of unknown ones."""
-    hits = list(find_hits(nlp, untagged(nlp, examples), known))
+def score(nlp: Language, docs: List[Doc], known: Set[str]) -> Tuple[float, float]:
+    """Return the accuracies of all words and of unknown ones, in per cent."""
+    hits = list(find_hits(nlp, docs, known))
     unknown = (hit for hit, is_known in hits if not is_known)
     return percent(hit for hit, _ in hits), percent(unknown)
 
 
 def compare_decoding(
-    work_dir: Path,
-    seeds: int,
-    examples: Sequence[Example],
+    benches: Sequence[Bench],
+    docs: List[Doc],
     known: Set[str],
-    dictionaries: Dict[int, TagDictionary],
-) -> List[Dict]:
-    """All variants, with and without a dictionary: means of the seeds."""
-    rows = []
-    pipelines = {}
-    for model, decoding in VARIANTS:
-        for min_count in (None, MIN_COUNT):
-            scores = []
-            for seed in range(seeds):
-                nlp = load(work_dir, model, seed, decoding)
-                if min_count:
-                    get_tagger(nlp).set_tag_dictionary(dictionaries[min_count])
-                scores.append(score(nlp, examples, known))
-            name = " ".join(filter(None, (model, decoding)))
-            row = describe(scores, name, min_count)
-            row["training (min)"] = statistics.fmean(
-                training_minutes(work_dir, model, seed) for seed in range(seeds)
+    dictionary: TagDictionary,
+) -> List[Row]:
+    """Return means of the seeds, of all variants with and without a dictionary."""
+    rows: List[Row] = []
+    tasks: Dict[int, Task] = {}
+    for variant, (model, _) in VARIANTS.items():
+        for description, used in {"none": {}, f"{MIN_COUNT} times": dictionary}.items():
+            pipelines = [load(bench, variant, used) for bench in benches]
+            accuracies, unknown = zip(*(score(nlp, docs, known) for nlp in pipelines))
+            tasks[len(rows)] = tag_task(pipelines[-1], docs)
+            rows.append(
+                {
+                    "model": variant,
+                    "dictionary": description,
+                    "dev": statistics.fmean(accuracies),
+                    "lowest": min(accuracies),
+                    "highest": max(accuracies),
+                    "unknown": statistics.fmean(unknown),
+                    "training (min)": training_minutes(benches[0], model),
+                }
             )
-            rows.append(row)
-            pipelines[len(rows) - 1] = nlp
-    for i, speed in measure_speeds(pipelines, examples).items():
-        rows[i]["relative words/s"] = speed
+    seconds = time_in_turns(tasks, N_REPEATS, "decoding")
+    for i, row in enumerate(rows):
+        row["relative words/s"] = float(numpy.median(seconds[0] / seconds[i]))
     return rows
 
 
-def describe(
-    scores: Sequence[Tuple[float, float]], name: str, min_count: object
-) -> Dict:
-    accuracies = [accuracy for accuracy, _ in scores]
-    return {
-        "model": name,
-        "dictionary": f"{min_count} times" if min_count else "none",
-        "dev": statistics.fmean(accuracies),
-        "lowest": min(accuracies),
-        "highest": max(accuracies),
-        "unknown": statistics.fmean(unknown for _, unknown in scores),
-    }
+def tag_task(nlp: Language, docs: Sequence[Doc]) -> Task:
+    """Return the task to tag tokenised Docs by the component alone."""
 
+    def prepare() -> Callable[[], object]:
+        untagged = [copy_tokens(doc, nlp.vocab) for doc in docs]
+        return lambda: exhaust(get_tagger(nlp).pipe(untagged, batch_size=BATCH_SIZE))
 
-def training_minutes(work_dir: Path, model: str, seed: int) -> float:
-    output = output_path(make_contestant(model, seed, 0), work_dir)
-    return srsly.read_json(output / "seconds.json") / 60
-
-
-def measure_speeds(
-    pipelines: Dict[int, Language], examples: Sequence[Example]
-) -> Dict[int, float]:
-    """How many words a second each tags, as a share of what the first one does: the
-    median of interleaved repeats."""
-    docs = {i: [e.x for e in untagged(nlp, examples)] for i, nlp in pipelines.items()}
-    seconds: Dict[int, List[float]] = {i: [] for i in pipelines}
-    for _ in range(N_REPEATS):
-        for i, nlp in pipelines.items():
-            start = time.perf_counter()
-            for _ in get_tagger(nlp).pipe(docs[i], batch_size=256):
-                pass
-            seconds[i].append(time.perf_counter() - start)
-    return {
-        i: statistics.median(a / b for a, b in zip(seconds[0], times))
-        for i, times in seconds.items()
-    }
+    return prepare
 
 
 def compare_dictionaries(
-    work_dir: Path,
-    examples: Sequence[Example],
+    bench: Bench,
+    docs: List[Doc],
     known: Set[str],
     dictionaries: Dict[int, TagDictionary],
-) -> List[Dict]:
-    """What dictionaries of words of several frequencies change, with the first seed."""
-    rows = []
+) -> List[Row]:
+    """Return accuracies with dictionaries of words of several frequencies."""
+    rows: List[Row] = []
     for min_count, dictionary in {0: {}, **dictionaries}.items():
-        row: Dict[str, object] = {
+        row: Row = {
             "occurrences": f"at least {min_count}" if min_count else "no dictionary",
             "forms": len(dictionary),
         }
-        for model, decoding in (("softmax", None), ("crf", "viterbi")):
-            nlp = load(work_dir, model, 0, decoding)
-            get_tagger(nlp).set_tag_dictionary(dictionary)
-            row[model], row[f"{model} unknown"] = score(nlp, examples, known)
+        for variant in ("softmax", "crf viterbi"):
+            nlp = load(bench, variant, dictionary)
+            row[variant], row[f"{variant} unknown"] = score(nlp, docs, known)
         rows.append(row)
     return rows
 
 
-def compare_calibration(
-    work_dir: Path, examples: Sequence[Example]
-) -> Dict[str, List[Dict]]:
-    """The calibration error before and after a temperature is fitted on half of the
-    data, of the other half; and the reliability table of the latter."""
-    errors: List[Dict] = []
-    reliability: List[Dict] = []
-    for model in CONFIG:
-        nlp = load(work_dir, model, 0, None)
-        tagger = get_tagger(nlp)
-        both = untagged(nlp, examples)
-        fitted_on, held_out = both[::2], both[1::2]
-        scored = score_examples(tagger, held_out, batch_size=256)
-        temperature = fit_temperature(score_examples(tagger, fitted_on, batch_size=256))
-        before, after = measure(scored, 1.0), measure(scored, temperature)
-        errors.append(
-            {
-                "model": model,
-                "temperature": f"{temperature:.3f}",
-                "calibration error": f"{before.error:.4f}",
-                "after": f"{after.error:.4f}",
-                "loss per token": f"{before.loss:.4f}",
-                "loss after": f"{after.loss:.4f}",
-            }
-        )
-        reliability += [
-            {
-                "model": model,
-                "probability": found.name,
-                "tokens": found.n_tokens,
-                "mean probability": 100 * found.confidence,
-                "right": 100 * found.accuracy,
-            }
-            for found in after.groups()
-        ]
-    return {"calibration": errors, "reliability": reliability}
+def calibrate(bench: Bench, docs: Sequence[Doc], model: str) -> Row:
+    """Return the calibration error of one half of the data before and after a
+    temperature is fitted on the other half."""
+    nlp = bench.load(model)
+    tagger = get_tagger(nlp)
+    examples = [Example(copy_tokens(doc, nlp.vocab), doc) for doc in docs]
+    fitted_on, held_out = (
+        score_examples(tagger, half, batch_size=BATCH_SIZE)
+        for half in (examples[::2], examples[1::2])
+    )
+    temperature = fit_temperature(fitted_on)
+    before, after = measure(held_out, 1.0), measure(held_out, temperature)
+    return {
+        "pipeline": model,
+        "temperature": temperature,
+        "calibration error (%)": 100 * before.error,
+        "after (%)": 100 * after.error,
+        "loss per token": before.loss,
+        "loss after": after.loss,
+    }
 
 
 if __name__ == "__main__":
-    import torch
-
-    torch.set_num_threads(1)
     typer.run(main)

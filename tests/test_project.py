@@ -171,7 +171,7 @@ def test_compare_prints_and_saves_the_accuracy_of_both_taggers(
     run(project, "compare", **SAMPLE)
     tables = srsly.read_json(project / "training" / "compare" / "accuracy.json")
     printed = capfd.readouterr().out
-    assert {"tagger", "lstm_tagger"} <= {row["pipeline"] for row in tables["accuracy"]}
+    assert {"tagger", "default"} <= {row["pipeline"] for row in tables["accuracy"]}
     for row in tables["accuracy"]:
         cells = [f"{v:.2f}" if isinstance(v, float) else v for v in row.values()]
         assert f"| {' | '.join(cells)} |" in printed

@@ -18,12 +18,11 @@ SHORTER = {
     "spacy train": "--training.max_steps 4 --training.eval_frequency 2 "
     "--training.optimizer.learn_rate.total_steps 4 "
     "--components.lstm_tagger.model.tok2vec.width 16",
-    "benchmarks/accuracy.py": "--max-steps 2 --stock-max-steps 2",
-    "benchmarks/decoding.py": "--seeds 1 --max-steps 2",
-    "benchmarks/crf.py": "--words 40 --repeats 1",
+    "benchmarks.accuracy": "--max-steps 2 --stock-max-steps 2",
     # Another plot, not the one that is committed.
-    "benchmarks/speed.py": "--max-steps 5 --stock-max-steps 5 --repeats 1 "
-    "--max-doc-length 1000 --jobs 2 --plot speed.svg",
+    "benchmarks.speed": "--max-steps 2 --stock-max-steps 2 --pipelines "
+    "tagger,crfsuite,fast --repeats 1 --docs 10 --plot speed.svg",
+    "benchmarks.decoding": "--seeds 1 --max-steps 2",
 }
 # What each command has to print or to leave behind, by how it begins.
 EXPECTED = {
@@ -36,11 +35,9 @@ EXPECTED = {
     "spacy lstm-tagger tag": "Probability",
     "spacy lstm-tagger calibrate": "Calibration error",
     "spacy package": "Successfully created binary wheel",
-    "benchmarks/accuracy.py": "| tagger-documents |",
-    "benchmarks/whitespace.py": "tags changed",
-    "benchmarks/decoding.py": "| crf posterior |",
-    "benchmarks/crf.py": "| 1067 |",
-    "benchmarks/speed.py": "| fast (auto) |",
+    "benchmarks.accuracy": "| tagger-documents |",
+    "benchmarks.speed": "| fast |",
+    "benchmarks.decoding": "| crf posterior |",
 }
 
 
