@@ -18,6 +18,8 @@ FROM_SAMPLE = "vocabulary.from_sample"
 # Not b"", which is what a damaged file may have.
 NOT_INITIALIZED = b"not initialized"
 PROJECTION = "vectors_projection.weight"
+# What version 0.1.0 called the two directions of an LSTM layer.
+OLD_NAMES = {".ahead.": ".forward_lstm.", ".back.": ".backward_lstm."}
 
 
 def save_encoder(encoder: Optional[WordCharEncoder]) -> bytes:
@@ -53,7 +55,7 @@ def load_encoder(
     if data == NOT_INITIALIZED:
         return None
     try:
-        tensors = load(data)
+        tensors = {_present_name(name): value for name, value in load(data).items()}
         vocabulary = Vocabulary(
             words=tensors.pop(WORDS).numpy().view("uint64"),
             word_counts=tensors.pop(COUNTS).numpy(),
@@ -70,3 +72,9 @@ def load_encoder(
             f"Restore the file, or use the config that it was trained with."
         ) from error
     return loaded.to(device)
+
+
+def _present_name(name: str) -> str:
+    for old, new in OLD_NAMES.items():
+        name = name.replace(old, new)
+    return name

@@ -30,9 +30,9 @@ class Lanes:
     n_steps (int): How many steps each has.
     tokens (NDArray[numpy.int64]): The tokens of the windows, as positions in the flat
         sequence. *Shape:* (n_tokens,)
-    ahead (NDArray[numpy.int64]): The position at which the forward direction meets
+    forward (NDArray[numpy.int64]): The position at which the forward direction meets
         each of them. *Shape:* (n_tokens,)
-    back (NDArray[numpy.int64]): The same for the backward direction.
+    backward (NDArray[numpy.int64]): The same for the backward direction.
         *Shape:* (n_tokens,)
     kept (NDArray[numpy.bool_]): True where the vector of the window is the one that
         the token takes. *Shape:* (n_tokens,)
@@ -41,8 +41,8 @@ class Lanes:
     n_lanes: int
     n_steps: int
     tokens: NDArray[numpy.int64]
-    ahead: NDArray[numpy.int64]
-    back: NDArray[numpy.int64]
+    forward: NDArray[numpy.int64]
+    backward: NDArray[numpy.int64]
     kept: NDArray[numpy.bool_]
 
 
@@ -65,13 +65,13 @@ def _lay_out(windows: Windows, selected: NDArray[numpy.int64]) -> Lanes:
     first_token = numpy.cumsum(lengths) - lengths
     step = numpy.arange(len(window)) - first_token[window]
     tokens = windows.start[selected][window] + step
-    back = first_step[window] + lengths[window] - 1 - step
+    backward_step = first_step[window] + lengths[window] - 1 - step
     return Lanes(
         n_lanes=n_lanes,
         n_steps=n_steps,
         tokens=tokens,
-        ahead=(first_step[window] + step) * n_lanes + lane[window],
-        back=back * n_lanes + lane[window],
+        forward=(first_step[window] + step) * n_lanes + lane[window],
+        backward=backward_step * n_lanes + lane[window],
         kept=(tokens >= windows.keep_start[selected][window])
         & (tokens < windows.keep_end[selected][window]),
     )
@@ -98,7 +98,7 @@ def lane_tensors(lanes: Lanes) -> LaneTensors:
     return LaneTensors(
         n_lanes=lanes.n_lanes,
         n_steps=lanes.n_steps,
-        ahead=torch.from_numpy(lanes.ahead),
-        back=torch.from_numpy(lanes.back),
+        forward=torch.from_numpy(lanes.forward),
+        backward=torch.from_numpy(lanes.backward),
         kept=torch.from_numpy(numpy.flatnonzero(lanes.kept)),
     )

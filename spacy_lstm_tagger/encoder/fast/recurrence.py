@@ -67,7 +67,7 @@ def read_lanes(
 
     gates (Tensor): What is known beforehand of what the gates get: the bias and, in the
         first layer, the products of the inputs and their weights. In the order input
-        gate, forget gate, output gate, cell. *Shape:* (n_rows, 4 * width)
+        gate, forget gate, output gate, cell candidate. *Shape:* (n_rows, 4 * width)
     rows (Tensor): Which of them each direction meets at each step of each lane; a
         `separator` between sequences. *Shape:* (n_steps, n_lanes, 2)
     recurrent (Product): The product with the recurrent weights.
@@ -82,7 +82,7 @@ def read_lanes(
     sums = gates.new_empty((n_lanes, N_DIRECTIONS, 4 * width))
     flat, by_direction = sums.flatten(0, 1), sums.transpose(0, 1)
     sigmoids, candidate = sums[..., : 3 * width], sums[..., 3 * width :]
-    enter, keep, leave = sigmoids.chunk(3, dim=2)
+    input_gate, forget_gate, output_gate = sigmoids.chunk(3, dim=2)
     previous = None
     for step, (row, states) in enumerate(zip(rows.flatten(1), hidden)):
         torch.index_select(gates, 0, row, out=flat)
@@ -92,9 +92,9 @@ def read_lanes(
             recurrent.add_to(by_direction, previous)
         sigmoids.sigmoid_()
         candidate.tanh_()
-        cell.mul_(keep).addcmul_(enter, candidate)
+        cell.mul_(forget_gate).addcmul_(input_gate, candidate)
         torch.tanh(cell, out=squashed)
-        torch.mul(leave, squashed, out=states)
+        torch.mul(output_gate, squashed, out=states)
         previous = states.transpose(0, 1)
     return hidden
 

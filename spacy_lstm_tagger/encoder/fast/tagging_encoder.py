@@ -23,16 +23,16 @@ class LaneTensors:
 
     n_lanes (int): How many lanes there are.
     n_steps (int): How many steps each has.
-    ahead (Tensor): The position at which the forward direction meets each token.
+    forward (Tensor): The position at which the forward direction meets each token.
         *Shape:* (n_tokens,)
-    back (Tensor): The same for the backward direction. *Shape:* (n_tokens,)
+    backward (Tensor): The same for the backward direction. *Shape:* (n_tokens,)
     kept (Tensor): The tokens whose vectors are wanted. *Shape:* (n_kept,)
     """
 
     n_lanes: int
     n_steps: int
-    ahead: Tensor
-    back: Tensor
+    forward: Tensor
+    backward: Tensor
     kept: Tensor
 
 
@@ -120,9 +120,9 @@ class TaggingEncoder:
             self._recurrent,
         )
         for layer in self._deeper:
-            states = layer.read(_join(states, lanes.ahead, lanes.back), lanes)
+            states = layer.read(_join(states, lanes.forward, lanes.backward), lanes)
         for part in lanes.kept.split(PART_SIZE):
-            found = _join(states, lanes.ahead[part], lanes.back[part])
+            found = _join(states, lanes.forward[part], lanes.backward[part])
             yield part, self._finish(found)
 
     def _finish(self, states: Tensor) -> Tensor:
@@ -159,22 +159,22 @@ class _Layer:
         )
 
 
-def _meet(ahead: Tensor, back: Tensor, lanes: LaneTensors) -> Tensor:
+def _meet(forward: Tensor, backward: Tensor, lanes: LaneTensors) -> Tensor:
     """Rows of tables, from where the tokens are to where each direction meets them, and
     row 0 elsewhere. *Shape:* (n_tokens,) to (n_steps, n_lanes, 2)"""
-    rows = ahead.new_zeros(lanes.n_steps * lanes.n_lanes * N_DIRECTIONS)
-    rows.index_copy_(0, N_DIRECTIONS * lanes.ahead, ahead)
-    rows.index_copy_(0, N_DIRECTIONS * lanes.back + 1, back)
+    rows = forward.new_zeros(lanes.n_steps * lanes.n_lanes * N_DIRECTIONS)
+    rows.index_copy_(0, N_DIRECTIONS * lanes.forward, forward)
+    rows.index_copy_(0, N_DIRECTIONS * lanes.backward + 1, backward)
     return rows.view(lanes.n_steps, lanes.n_lanes, N_DIRECTIONS)
 
 
-def _join(states: Tensor, ahead: Tensor, back: Tensor) -> Tensor:
+def _join(states: Tensor, forward: Tensor, backward: Tensor) -> Tensor:
     """Concatenate the states that the two directions have of the same token.
     *Shape:* (n_steps, n_lanes, 2, width) to (n_tokens, 2 * width)"""
     width = states.shape[-1]
-    rows = torch.stack((N_DIRECTIONS * ahead, N_DIRECTIONS * back + 1), dim=1)
+    rows = torch.stack((N_DIRECTIONS * forward, N_DIRECTIONS * backward + 1), dim=1)
     found = states.view(-1, width).index_select(0, rows.flatten())
-    return found.view(len(ahead), -1)
+    return found.view(len(forward), -1)
 
 
 def _transposed(layer: BidirectionalLSTM, name: str) -> Tensor:
@@ -183,11 +183,11 @@ def _transposed(layer: BidirectionalLSTM, name: str) -> Tensor:
 
 def _stack_gates(layer: BidirectionalLSTM, *names: str) -> Tensor:
     """The sum of some parameters, for each direction, with the output gate before the
-    cell: all that goes through a sigmoid is side by side then.
+    cell candidate: all that goes through a sigmoid is side by side then.
     *Shape:* (2, 4 * hidden_width, ...)"""
     directions = []
-    for lstm in (layer.ahead, layer.back):
+    for lstm in (layer.forward_lstm, layer.backward_lstm):
         total = torch.stack([getattr(lstm, name).detach() for name in names]).sum(0)
-        enter, keep, cell, leave = total.chunk(4)
-        directions.append(torch.cat((enter, keep, leave, cell)))
+        input_gate, forget_gate, candidate, output_gate = total.chunk(4)
+        directions.append(torch.cat((input_gate, forget_gate, output_gate, candidate)))
     return torch.stack(directions)

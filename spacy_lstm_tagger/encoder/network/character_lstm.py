@@ -46,7 +46,7 @@ class CharacterLSTM(nn.Module):
         max_length = int(lengths[0])
         embedded = self.embedding(characters[:, :max_length])
         states = self.lstm(embedded, make_reversal(lengths, max_length))
-        ahead, back = states.chunk(2, dim=2)
+        forward, backward = states.chunk(2, dim=2)
         last = torch.arange(len(lengths), device=lengths.device), lengths - 1
         # The backward direction ends at the first character.
-        return torch.cat((ahead[last], back[:, 0]), dim=1)
+        return torch.cat((forward[last], backward[:, 0]), dim=1)

@@ -19,8 +19,8 @@ class BidirectionalLSTM(nn.Module):
 
     def __init__(self, input_width: int, width: int) -> None:
         super().__init__()
-        self.ahead = _initialized_lstm(input_width, width // 2)
-        self.back = _initialized_lstm(input_width, width // 2)
+        self.forward_lstm = _initialized_lstm(input_width, width // 2)
+        self.backward_lstm = _initialized_lstm(input_width, width // 2)
 
     def forward(self, X: Tensor, reversal: Tensor) -> Tensor:
         """
@@ -29,9 +29,9 @@ class BidirectionalLSTM(nn.Module):
             *Shape:* (n_sequences * max_length,)
         RETURNS (Tensor): *Shape:* (n_sequences, max_length, width)
         """
-        ahead, _ = self.ahead(X)
-        back, _ = self.back(_reorder(X, reversal))
-        return torch.cat((ahead, _reorder(back, reversal)), dim=2)
+        forward, _ = self.forward_lstm(X)
+        backward, _ = self.backward_lstm(_reorder(X, reversal))
+        return torch.cat((forward, _reorder(backward, reversal)), dim=2)
 
 
 def make_reversal(lengths: Tensor, max_length: int) -> Tensor:

@@ -27,7 +27,7 @@ def window_settings(draw: Any) -> Tuple[int, int]:
 
 def runs_of(lanes: Lanes) -> List[numpy.ndarray]:
     """Where in `lanes` the tokens of each window are: they come window after window."""
-    step = numpy.diff(lanes.ahead)
+    step = numpy.diff(lanes.forward)
     return numpy.split(
         numpy.arange(len(lanes.tokens)), numpy.flatnonzero(step != lanes.n_lanes) + 1
     )
@@ -65,7 +65,9 @@ def test_the_directions_read_a_window_the_two_ways_round(
     cut = cut_windows(lengths, window=window, overlap=overlap)
     for lanes in lay_out_windows(cut):
         for run in runs_of(lanes):
-            numpy.testing.assert_array_equal(lanes.back[run], lanes.ahead[run][::-1])
+            numpy.testing.assert_array_equal(
+                lanes.backward[run], lanes.forward[run][::-1]
+            )
 
 
 @given(DOC_LENGTHS, window_settings())
@@ -77,8 +79,8 @@ def test_no_two_tokens_meet_and_between_windows_a_step_is_free(
     for lanes in lay_out_windows(cut):
         taken = numpy.full(lanes.n_steps * lanes.n_lanes, -1)
         for number, run in enumerate(runs_of(lanes)):
-            assert (taken[lanes.ahead[run]] == -1).all()
-            taken[lanes.ahead[run]] = number
+            assert (taken[lanes.forward[run]] == -1).all()
+            taken[lanes.forward[run]] = number
         for lane in taken.reshape(lanes.n_steps, lanes.n_lanes).T:
             before, after = lane[:-1], lane[1:]
             assert ((before == after) | (before == -1) | (after == -1)).all()
@@ -116,7 +118,7 @@ def test_windows_in_several_lots_of_lanes_lose_no_token(
     for lanes in laid_out:
         assert lanes.n_lanes <= max_lanes
         assert len(lanes.tokens) <= max_laid_out or len(runs_of(lanes)) == 1
-        for positions in (lanes.ahead, lanes.back):
+        for positions in (lanes.forward, lanes.backward):
             assert positions.max() < lanes.n_steps * lanes.n_lanes
 
 

@@ -29,8 +29,8 @@ def make_lstms(seed: int = 0) -> List[nn.LSTM]:
 
 def reordered(gates: Tensor) -> Tensor:
     """From torch's order of gates to ours."""
-    enter, keep, cell, leave = gates.chunk(4)
-    return torch.cat((enter, keep, leave, cell))
+    input_gate, forget_gate, candidate, output_gate = gates.chunk(4)
+    return torch.cat((input_gate, forget_gate, output_gate, candidate))
 
 
 def weights_of(lstms: List[nn.LSTM], name: str) -> Tensor:

@@ -36,10 +36,14 @@ def parameters_of(module: nn.Module, kind: str) -> List[Tensor]:
 
 def packed_lstm_of(layer: BidirectionalLSTM) -> nn.LSTM:
     """torch's own bidirectional LSTM with the same weights."""
-    hidden = layer.ahead.hidden_size
-    lstm = nn.LSTM(layer.ahead.input_size, hidden, batch_first=True, bidirectional=True)
-    state = {**layer.ahead.state_dict()}
-    state.update((f"{k}_reverse", v) for k, v in layer.back.state_dict().items())
+    hidden = layer.forward_lstm.hidden_size
+    lstm = nn.LSTM(
+        layer.forward_lstm.input_size, hidden, batch_first=True, bidirectional=True
+    )
+    state = {**layer.forward_lstm.state_dict()}
+    state.update(
+        (f"{k}_reverse", v) for k, v in layer.backward_lstm.state_dict().items()
+    )
     lstm.load_state_dict(state)
     return lstm
 
@@ -89,9 +93,9 @@ def test_a_layer_has_the_gradient_of_the_packed_lstm_of_torch(
     for result in (outputs, wanted):
         kept = [result[i, :length] for i, length in enumerate(LENGTHS)]
         torch.cat(kept).pow(3).sum().backward()
-    for name, parameter in layer.ahead.named_parameters():
+    for name, parameter in layer.forward_lstm.named_parameters():
         torch.testing.assert_close(parameter.grad, getattr(lstm, name).grad)
-    for name, parameter in layer.back.named_parameters():
+    for name, parameter in layer.backward_lstm.named_parameters():
         torch.testing.assert_close(
             parameter.grad, getattr(lstm, f"{name}_reverse").grad
         )

@@ -133,10 +133,10 @@ def test_a_character_vector_holds_the_final_states_of_both_directions(
     characters = torch.tensor([[2, 5, 6, 3], [2, 7, 3, 0]])
     for row, length in zip(characters, (4, 3)):
         embedded = character_lstm.embedding(row[None, :length])
-        _, (ahead, _) = layer.ahead(embedded)
-        _, (back, _) = layer.back(embedded.flip(1))
+        _, (forward, _) = layer.forward_lstm(embedded)
+        _, (backward, _) = layer.backward_lstm(embedded.flip(1))
         vector = character_lstm(row[None], torch.tensor([length]))
-        torch.testing.assert_close(vector, torch.cat((ahead[0], back[0]), dim=1))
+        torch.testing.assert_close(vector, torch.cat((forward[0], backward[0]), dim=1))
 
 
 def test_no_forms_have_no_vectors(character_lstm: CharacterLSTM) -> None:
