@@ -6,7 +6,8 @@ from typing import Any, Dict, List, Literal, Optional
 from spacy.tokens import Doc
 from thinc.api import Model
 
-from .encoder.layer import Encoder, make_encoder
+from .encoder.fast.precision import Precision
+from .encoder.layer import Encoder, ReadingSettings, make_encoder
 from .encoder.windows import validate_window
 from .tags.crf_layer import ChainScores, Decoding
 from .tags.output import add_crf, add_softmax
@@ -75,7 +76,7 @@ def build_word_char_bilstm(
     window: int = 256,
     window_overlap: int = 32,
     include_static_vectors: bool = False,
-    precision: str = "float32",
+    precision: Precision = "float32",
 ) -> Encoder:
     """Build a token-to-vector model: word embeddings and a bidirectional LSTM over
     the characters of each word, read by a stack of bidirectional LSTM layers.
@@ -116,7 +117,7 @@ def build_word_char_bilstm(
     RAISES (ValueError): If a setting is out of range.
     """
     validate_window(window, window_overlap)
-    settings = {
+    module_settings = {
         "width": width,
         "depth": depth,
         "word_width": word_width,
@@ -128,15 +129,17 @@ def build_word_char_bilstm(
         "input_dropout": input_dropout,
         "layer_dropout": layer_dropout,
     }
-    _validate(settings, max_characters=max_characters)
+    _validate(module_settings, max_characters=max_characters)
     return make_encoder(
-        settings,
-        max_characters=max_characters,
-        window=window,
-        window_overlap=window_overlap,
-        include_static_vectors=include_static_vectors,
-        precision=precision,
-        build_vocabulary=partial(
+        module_settings,
+        ReadingSettings(
+            max_characters=max_characters,
+            window=window,
+            window_overlap=window_overlap,
+            include_static_vectors=include_static_vectors,
+            precision=precision,
+        ),
+        partial(
             build_vocabulary,
             min_word_count=min_word_count,
             min_character_count=min_character_count,
@@ -154,8 +157,10 @@ def _validate(settings: Dict[str, Any], *, max_characters: int) -> None:
             )
     sizes = {**settings, "max_characters": max_characters}
     for name in ("depth", "word_width", "character_width", "max_characters"):
-        if sizes[name] < 1:
-            raise ValueError(f"'{name} = {sizes[name]}' needs to be at least 1.")
+        # A single character can't tell words apart.
+        lowest = 2 if name == "max_characters" else 1
+        if sizes[name] < lowest:
+            raise ValueError(f"'{name} = {sizes[name]}' needs to be at least {lowest}.")
     for name in (
         "spacing_width",
         "word_dropout",

@@ -1,9 +1,55 @@
-"""Parts of other libraries that those do not offer publicly, in one place. Nothing is
-imported before a function is called: where something is missing, the package still
-imports, and only what needs it raises an error."""
+"""What leans on the insides of other libraries, in one place. Nothing is imported
+before it is needed, and where something is missing, only what needs it says so."""
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any, Callable, Iterable, Optional, Tuple
+
+if TYPE_CHECKING:
+    from thinc.api import PyTorchShim
+    from torch import Tensor
+
+
+def find_int8_product() -> Optional[Callable[["Tensor", "Tensor"], "Tensor"]]:
+    """Return the matrix product of int8 tensors on the CPU, or None where this torch
+    has none.
+
+    `torch._int_mm` is what torch's own quantization multiplies with, and has no public
+    name."""
+    import torch
+
+    multiply = getattr(torch, "_int_mm", None)
+    try:
+        ones = torch.ones((1, 1), dtype=torch.int8, device="cpu")
+        multiply(ones, ones)  # type: ignore[misc]
+    except (TypeError, NotImplementedError, RuntimeError):
+        # Some versions of torch have it for GPUs alone.
+        return None
+    return multiply
+
+
+def count_changes(tensors: Iterable["Tensor"]) -> Tuple[int, ...]:
+    """Return how often each tensor was changed in place, as far as torch counts, or
+    nothing where it does not.
+
+    `Tensor._version` is described in torch's notes on autograd, and has no public
+    name. Tensors made in inference mode have none."""
+    try:
+        return tuple(tensor._version for tensor in tensors)
+    except (AttributeError, RuntimeError):
+        return ()
+
+
+def get_shim_module(shim: "PyTorchShim") -> Any:
+    """Return the torch module that a shim wraps, or None.
+
+    `PyTorchShim._model` is where thinc's own methods look for it, and has no public
+    name."""
+    return shim._model
+
+
+def set_shim_module(shim: "PyTorchShim", module: Any) -> None:
+    """Set the torch module that a shim wraps. See `get_shim_module`."""
+    shim._model = module
 
 
 def spacy_cli(name: str) -> Any:

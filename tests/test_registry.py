@@ -44,7 +44,7 @@ THIRD_PARTY = {
     "cli/debug": {"spacy", "thinc", "numpy", "typer", "wasabi"},
 }
 OURS = {
-    "": {"encoder", "tags", "training"},
+    "": {"encoder", "encoder/fast", "tags", "training"},
     "encoder": {"encoder/network", "encoder/fast"},
     "encoder/network": {"encoder"},
     "encoder/fast": {"encoder", "encoder/network"},
@@ -56,13 +56,14 @@ OURS = {
     "cli": {"", "evaluation", "evaluation/report", "cli/debug"},
     "cli/debug": {"", "cli", "encoder", "tags", "training", "evaluation"},
 }
-# Arrays alone.
-NUMPY_ALONE = [
-    "arrays.py",
-    "encoder/spacing.py",
-    "encoder/vocabulary.py",
-    "encoder/windows.py",
-]
+# Arrays alone, or what all rooms need of the insides of other packages.
+THIRD_PARTY_OF_FILES = {
+    "arrays.py": {"numpy"},
+    "compat.py": {"spacy", "thinc", "torch"},
+    "encoder/spacing.py": {"numpy"},
+    "encoder/vocabulary.py": {"numpy"},
+    "encoder/windows.py": {"numpy"},
+}
 FILES = sorted(file.relative_to(PACKAGE).as_posix() for file in PACKAGE.rglob("*.py"))
 
 
@@ -153,6 +154,25 @@ def test_importing_the_package_imports_neither_torch_nor_spacy() -> None:
     assert run_python(code) == "set()"
 
 
+def test_what_other_packages_have_inside_is_imported_only_where_it_is_needed() -> None:
+    code = (
+        "import sys, spacy_lstm_tagger.compat;"
+        "print({'torch', 'spacy', 'thinc', 'numpy'} & set(sys.modules))"
+    )
+    assert run_python(code) == "set()"
+
+
+# Names with one underscore, of other packages' objects, that `compat.py` alone may use.
+INSIDES = ("_int_mm", "_model", "_version", "_func", "global_id")
+
+
+@pytest.mark.parametrize("name", [f for f in FILES if f.startswith("encoder/")])
+def test_the_encoder_uses_no_insides_of_other_packages(name: str) -> None:
+    tree = ast.parse((PACKAGE / name).read_text(encoding="utf8"))
+    used = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    assert not used.intersection(INSIDES)
+
+
 def test_the_component_is_found_without_importing_anything_of_ours() -> None:
     code = (
         "import sys, spacy;"
@@ -168,7 +188,7 @@ def test_a_file_imports_only_what_its_room_may(name: str) -> None:
     room = Path(name).parent.as_posix().removeprefix(".")
     found = imports(name)
     ours = {module for module in found if module.startswith("spacy_lstm_tagger.")}
-    assert found - ours <= ({"numpy"} if name in NUMPY_ALONE else THIRD_PARTY[room])
+    assert found - ours <= THIRD_PARTY_OF_FILES.get(name, THIRD_PARTY[room])
     rooms = {room_of(m) for m in ours if not m.startswith(FOR_ALL)}
     assert rooms - {room} <= OURS[room]
 
@@ -192,7 +212,7 @@ def test_the_component_gets_its_architectures_through_the_registry() -> None:
         ({"depth": 0}, "depth = 0"),
         ({"word_width": 0}, "word_width = 0"),
         ({"character_width": -1}, "character_width = -1"),
-        ({"max_characters": 0}, "max_characters = 0"),
+        ({"max_characters": 1}, "max_characters = 1"),
         ({"spacing_width": -1}, "spacing_width = -1"),
         ({"word_dropout": -0.5}, "word_dropout = -0.5"),
         ({"spacing_dropout": -0.1}, "spacing_dropout = -0.1"),

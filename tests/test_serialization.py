@@ -133,8 +133,8 @@ def test_a_component_with_other_sizes_comes_back_from_its_config(
     nlp = make_trained(config=config, steps=5)
     loaded = disk_round_trip(nlp, tmp_path)
     encoder = encoder_of(loaded)
-    assert encoder.attrs["window"] == 8
-    assert encoder.attrs["max_characters"] == 5
+    assert encoder.attrs["settings"].window == 8
+    assert encoder.attrs["settings"].max_characters == 5
     assert encoder.get_dim("nO") == 16
     numpy.testing.assert_array_equal(scores_of(loaded), scores_of(nlp))
 

@@ -12,8 +12,9 @@ from spacy.language import Language
 from spacy.tokens import Doc, DocBin
 from spacy.training import Example
 from spacy.util import fix_random_seed
-from thinc.layers.pytorchwrapper import forward as plain_forward
 from typer.testing import CliRunner
+
+from spacy_lstm_tagger.encoder.layer import run_network
 
 # The settings of an lstm_tagger that is trained in a second.
 SMALL: Dict[str, Any] = {
@@ -114,7 +115,7 @@ def encoder_of(nlp: Language, name: str = "lstm_tagger") -> Any:
 
 def assert_as_plain(encoder: Any, docs: List[Doc]) -> None:
     """That tagging gives the vectors of the network without dropout."""
-    wanted, _ = plain_forward(encoder, docs, False)
+    wanted, _ = run_network(encoder, docs, is_train=False)
     for found, plain in zip(encoder.predict(docs), wanted, strict=True):
         numpy.testing.assert_allclose(found, plain, atol=1e-5)
 

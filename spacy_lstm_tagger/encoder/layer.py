@@ -1,23 +1,18 @@
 """The encoder as a layer of thinc: settings and documents in, token vectors out."""
 
 import warnings
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Callable, Dict, List, Optional, Tuple, cast
 
 import numpy
 import torch
 from spacy.tokens import Doc
-from thinc.api import ArgsKwargs, Model, PyTorchWrapper_v3
-from thinc.layers.pytorchwrapper import forward as pytorch_forward
+from thinc.api import ArgsKwargs, Model, torch2xp, xp2torch
 from thinc.types import Floats2d
-from thinc.util import torch2xp, xp2torch
 
-from .fast.reading import (
-    PreparedEncoder,
-    read_docs,
-    use_mixed_precision,
-    validate_precision,
-)
+from .fast.precision import Precision, use_mixed_precision, validate_precision
+from .fast.reading import PreparedEncoder, read_docs
 from .forms import find_forms, find_vocabs, read_tokens, spell_forms
 from .network.word_char_encoder import WordCharEncoder
 from .shim import AveragingShim
@@ -30,30 +25,62 @@ from .windows import batch_windows, cut_windows
 Encoder = Model[List[Doc], List[Floats2d]]
 
 
-def make_encoder(settings: Dict[str, Any], *, precision: str, **attrs: Any) -> Encoder:
+@dataclass(frozen=True)
+class ReadingSettings:
+    """The settings of an encoder that its torch module does not know.
+
+    max_characters (int): The most characters of a word that are read.
+    window (int): The most tokens of a window.
+    window_overlap (int): The number of tokens of context on each side of a window.
+    include_static_vectors (bool): Whether the vectors of the vocab are read.
+    precision (Precision): The precision of tagging on the CPU.
+    """
+
+    max_characters: int
+    window: int
+    window_overlap: int
+    include_static_vectors: bool
+    precision: Precision
+
+
+def make_encoder(
+    module_settings: Dict[str, Any],
+    settings: ReadingSettings,
+    build_vocabulary: Callable[..., Vocabulary],
+) -> Encoder:
     """Make the layer around a `WordCharEncoder`, which it gets when it is initialized.
 
-    settings (Dict[str, Any]): Arguments of `WordCharEncoder` that come from the
+    module_settings (Dict[str, Any]): Arguments of `WordCharEncoder` that come from the
         config.
-    precision (str): "float32", "bfloat16", "int8" or "auto".
-    attrs (Any): What else its attributes are to be.
-    RAISES (ValueError): If there is no such precision.
+    settings (ReadingSettings): The other settings.
+    build_vocabulary (Callable[..., Vocabulary]): Makes a vocabulary of documents.
+    RAISES (ValueError): If the precision is none that this torch has.
     """
-    validate_precision(precision)
-    model = PyTorchWrapper_v3(cast(Any, None), _convert_inputs, _convert_outputs)
-    model.name = "word_char_bilstm"
-    model.set_dim("nO", settings["width"])
-    shim = AveragingShim(
-        None,
-        serialize_model=save_encoder,
-        deserialize_model=partial(load_encoder, settings),
+    validate_precision(settings.precision)
+    # thinc makes tensors here, too, and moves them to the device that it uses.
+    with torch.device("cpu"):
+        shim = AveragingShim(
+            None,
+            serialize_model=save_encoder,
+            deserialize_model=partial(
+                load_encoder, module_settings, settings.include_static_vectors
+            ),
+        )
+    return Model(
+        "word_char_bilstm",
+        _forward,
+        init=partial(_init, module_settings),
+        dims={"nI": None, "nO": module_settings["width"]},
+        shims=[shim],
+        attrs={
+            "dropout_rate": 0.0,
+            "vocabulary": None,
+            "build_vocabulary": build_vocabulary,
+            # thinc can't save a dataclass, and is not meant to: what is saved with the
+            # weights comes back with them, and would win over the config.
+            "settings": settings,
+        },
     )
-    # Not an attribute, since those are saved with the weights, and win over the config.
-    shim.precision = precision
-    model.shims[0] = shim
-    model.attrs.update(dropout_rate=0.0, vocabulary=None, **attrs)
-    model.replace_callbacks(_forward, init=partial(_init, settings))
-    return model
 
 
 def _forward(
@@ -67,15 +94,44 @@ def _forward(
         # spaCy asks "Did you forget to call initialize()?" on a KeyError.
         raise KeyError("The word and character BiLSTM is not initialized.")
     if is_train or shim.device.type != "cpu":
-        return pytorch_forward(model, docs, is_train)
-    vectors = read_docs(
-        shim.derive(partial(PreparedEncoder, precision=shim.precision)),
-        docs,
-        max_characters=model.attrs["max_characters"],
-        window=model.attrs["window"],
-        overlap=model.attrs["window_overlap"],
-    )
+        return run_network(model, docs, is_train)
+    settings: ReadingSettings = model.attrs["settings"]
+    # What is kept must not depend on the mode that torch happens to be in.
+    with torch.inference_mode(), torch.autocast("cpu", enabled=False):
+        vectors = read_docs(
+            shim.derive(PreparedEncoder, settings.precision, settings.max_characters),
+            docs,
+            window=settings.window,
+            overlap=settings.window_overlap,
+        )
     return _split(model, docs, cast(Floats2d, vectors)), lambda d_vectors: []
+
+
+def run_network(
+    model: Encoder, docs: List[Doc], is_train: bool
+) -> Tuple[List[Floats2d], Callable[[List[Floats2d]], List[Doc]]]:
+    """Run the torch module on documents, at least one of which has tokens.
+
+    model (Encoder): The layer.
+    docs (List[Doc]): The documents.
+    is_train (bool): Whether gradients are needed, and dropout is used.
+    RETURNS (Tuple[List[Floats2d], Callable]): The token vectors, and a callback that
+        takes their gradients. *Shape:* (n_tokens, width)
+    """
+    shim = cast(AveragingShim, model.shims[0])
+    # Training needs gradients, even where the caller has turned them off.
+    with torch.inference_mode(False), torch.set_grad_enabled(is_train):
+        output, backprop_output = shim(_make_inputs(model, docs, is_train), is_train)
+
+    def backprop(d_vectors: List[Floats2d]) -> List[Doc]:
+        with torch.inference_mode(False):
+            gradient = xp2torch(model.ops.flatten(d_vectors), device=output.device)
+            backprop_output(
+                ArgsKwargs(args=((output,),), kwargs={"grad_tensors": (gradient,)})
+            )
+        return []
+
+    return _split(model, docs, cast(Floats2d, torch2xp(output))), backprop
 
 
 def _split(model: Encoder, docs: List[Doc], vectors: Floats2d) -> List[Floats2d]:
@@ -83,30 +139,28 @@ def _split(model: Encoder, docs: List[Doc], vectors: Floats2d) -> List[Floats2d]
     return model.ops.unflatten(vectors, lengths)
 
 
-def _convert_inputs(
-    model: Encoder, docs: List[Doc], is_train: bool
-) -> Tuple[ArgsKwargs, Callable[[ArgsKwargs], List[Doc]]]:
+def _make_inputs(model: Encoder, docs: List[Doc], is_train: bool) -> ArgsKwargs:
     shim = cast(AveragingShim, model.shims[0])
-    attrs = model.attrs
+    settings: ReadingSettings = model.attrs["settings"]
     tokens = read_tokens(docs)
-    has_vectors = attrs["include_static_vectors"]
+    has_vectors = settings.include_static_vectors
     keys = tokens.vector_keys if has_vectors else tokens.orths
     first, token_forms = find_forms(tokens.orths, keys)
     forms = spell_forms(
         tokens.orths[first],
         find_vocabs(docs),
         shim.module.vocabulary,
-        max_characters=attrs["max_characters"],
+        max_characters=settings.max_characters,
     )
     vectors = None
     if has_vectors:
         found = find_vectors(model.ops, docs[0].vocab, keys[first])
         vectors = xp2torch(found, device=shim.device)
     windows = cut_windows(
-        tokens.doc_lengths, window=attrs["window"], overlap=attrs["window_overlap"]
+        tokens.doc_lengths, window=settings.window, overlap=settings.window_overlap
     )
     batches = batch_windows(windows)
-    inputs = ArgsKwargs(
+    return ArgsKwargs(
         args=(
             form_tensors(forms, vectors, shim.device),
             [
@@ -116,35 +170,21 @@ def _convert_inputs(
             sources(batches, tokens.is_read, shim.device),
         ),
         kwargs={
-            "dropout": attrs["dropout_rate"] if is_train else 0.0,
-            "mixed_precision": use_mixed_precision(shim.precision, shim.device),
+            "dropout": model.attrs["dropout_rate"] if is_train else 0.0,
+            "mixed_precision": use_mixed_precision(settings.precision, shim.device),
         },
     )
-    return inputs, lambda d_inputs: []
-
-
-def _convert_outputs(
-    model: Encoder, inputs_outputs: Tuple[List[Doc], torch.Tensor], is_train: bool
-) -> Tuple[List[Floats2d], Callable[[List[Floats2d]], ArgsKwargs]]:
-    docs, output = inputs_outputs
-    vectors = cast(Floats2d, torch2xp(output))
-
-    def backprop(d_vectors: List[Floats2d]) -> ArgsKwargs:
-        gradient = xp2torch(model.ops.flatten(d_vectors), device=output.device)
-        return ArgsKwargs(args=((output,),), kwargs={"grad_tensors": (gradient,)})
-
-    return _split(model, docs, vectors), backprop
 
 
 def _init(
-    settings: Dict[str, Any],
+    module_settings: Dict[str, Any],
     model: Encoder,
     X: Optional[List[Doc]] = None,
     Y: Optional[List[Floats2d]] = None,
 ) -> None:
     shim = cast(AveragingShim, model.shims[0])
     vectors_width = 0
-    if model.attrs["include_static_vectors"]:
+    if model.attrs["settings"].include_static_vectors:
         if not X:
             raise ValueError(
                 "Can't initialize a word and character BiLSTM with static vectors "
@@ -154,13 +194,16 @@ def _init(
         no_keys = numpy.zeros(0, dtype="uint64")
         vectors_width = find_vectors(model.ops, X[0].vocab, no_keys).shape[1]
     vocabulary = _choose_vocabulary(model, X or [])
-    shim.set_module(
-        WordCharEncoder(vocabulary, vectors_width=vectors_width, **settings)
-    )
+    # Parameters made in inference mode could never be trained.
+    with torch.inference_mode(False):
+        module = WordCharEncoder(
+            vocabulary, vectors_width=vectors_width, **module_settings
+        )
+        shim.set_module(module)
 
 
 def _choose_vocabulary(model: Encoder, docs: List[Doc]) -> Vocabulary:
-    """The vocabulary that was set, or else the present one, or else a new one."""
+    """Return the vocabulary that was set, or the present one, or else a new one."""
     chosen = model.attrs["vocabulary"]
     shim = cast(AveragingShim, model.shims[0])
     present = getattr(shim.module, "vocabulary", None)

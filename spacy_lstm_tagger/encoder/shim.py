@@ -2,13 +2,22 @@
 
 import contextlib
 import os
+from dataclasses import dataclass
 from typing import Any, Callable, Dict, Iterator, Optional, Tuple, TypeVar, cast
 
 import torch
-from thinc.optimizers import Optimizer
-from thinc.shims import PyTorchShim, Shim
+from thinc.api import (
+    Optimizer,
+    PyTorchShim,
+    Shim,
+    get_torch_default_device,
+    torch2xp,
+    xp2torch,
+)
 from thinc.types import FloatsXd
-from thinc.util import get_torch_default_device, torch2xp, xp2torch
+
+from ..compat import get_shim_module, set_shim_module
+from .changes import WeightsState
 
 Derived = TypeVar("Derived")
 
@@ -16,6 +25,15 @@ Derived = TypeVar("Derived")
 # them forever at its first large operation. One thread needs no pool.
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
+
+
+@dataclass(frozen=True)
+class _Derived:
+    """Something that was made of weights, of what else, and the weights then."""
+
+    recipe: Tuple[Any, ...]
+    weights: WeightsState
+    value: Any
 
 
 class AveragingShim(PyTorchShim):
@@ -32,51 +50,60 @@ class AveragingShim(PyTorchShim):
     And it keeps what tagging has made of the weights, until they change.
     """
 
-    # How tagging multiplies. See `WordCharBiLSTM.v1`.
-    precision: str = "float32"
-
-    # How often the weights have changed, and what was derived from them last.
+    # How often thinc has changed the weights, and what was derived from them last.
     _n_changes: int = 0
-    _derived: Optional[Tuple[int, Any]] = None
+    _derived: Optional[_Derived] = None
 
     @property
     def module(self) -> Any:
         """The wrapped module, or None."""
-        return self._model
+        return get_shim_module(self)
 
     def set_module(self, module: torch.nn.Module) -> None:
         """Wrap another module, on the device that thinc uses now."""
-        self._model = module.to(get_torch_default_device())
+        set_shim_module(self, module.to(get_torch_default_device()))
         self._n_changes += 1
 
-    def derive(self, make: Callable[[Any], Derived]) -> Derived:
+    def derive(self, make: Callable[..., Derived], *arguments: Any) -> Derived:
         """Get something that is made of the weights of the module. It is made anew
-        only once they have changed. (It is not copied, pickled or saved.)
+        only once they have changed, or for other arguments. (It is not copied, pickled
+        or saved.)
 
-        make (Callable[[Any], Derived]): Makes it of the module. Always the same.
+        make (Callable[..., Derived]): Makes it of the module and the arguments.
+        arguments (Any): Values that can be compared.
         """
-        n_changes, derived = self._n_changes, self._derived
-        if derived is None or derived[0] != n_changes:
-            derived = n_changes, make(self._model)
-            self._derived = derived
-        return derived[1]
+        # All is read once, and before anything is made, since another thread may change
+        # it: then it is made anew the next time.
+        kept, module = self._derived, self.module
+        recipe = self._n_changes, make, arguments
+        parameters = list(module.parameters())
+        if not (
+            kept is not None
+            and kept.recipe == recipe
+            and kept.weights.are_still(parameters)
+        ):
+            weights = WeightsState(parameters)
+            kept = _Derived(recipe, weights, make(module, *arguments))
+            self._derived = kept
+        return kept.value
 
     def __getstate__(self) -> Dict[str, Any]:
         return {**self.__dict__, "_derived": None}
 
     def copy(self) -> "AveragingShim":
         """Copy the shim and its module. The copy has an id of its own."""
-        copied = super().copy()
-        with Shim.global_id_lock:
-            Shim.global_id += 1
-            copied.id = Shim.global_id
+        # A copy that is made in inference mode could never be trained.
+        with torch.inference_mode(False):
+            copied = super().copy()
+        # Each new shim gets the next id.
+        copied.id = Shim(None).id
         return copied
 
     def finish_update(self, optimizer: Optimizer) -> None:
         """Update the parameters in place, and let go of the gradients."""
-        if self._model is None:
+        if self.module is None:
             return
-        for name, parameter in self._model.named_parameters():
+        for name, parameter in self.module.named_parameters():
             if parameter.grad is not None:
                 weights = cast(FloatsXd, torch2xp(parameter.data))
                 gradient = cast(FloatsXd, torch2xp(parameter.grad))
@@ -95,8 +122,8 @@ class AveragingShim(PyTorchShim):
             the shim and the name of the parameter.
         """
         replaced = {}
-        if self._model is not None:
-            for name, parameter in self._model.named_parameters():
+        if self.module is not None:
+            for name, parameter in self.module.named_parameters():
                 if (self.id, name) in params:
                     replaced[parameter] = parameter.data.clone()
                     self._assign(parameter, params[(self.id, name)])
@@ -110,8 +137,9 @@ class AveragingShim(PyTorchShim):
 
     def to_device(self, device_type: str, device_id: int) -> None:
         """Move the module, if there is one."""
-        if self._model is not None:
-            super().to_device(device_type, device_id)
+        if self.module is not None:
+            with torch.inference_mode(False):
+                super().to_device(device_type, device_id)
             self._n_changes += 1
 
     def from_bytes(self, bytes_data: bytes) -> "AveragingShim":

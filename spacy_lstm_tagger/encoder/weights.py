@@ -33,12 +33,15 @@ def save_encoder(encoder: Optional[WordCharEncoder]) -> bytes:
     tensors[WORDS] = torch.from_numpy(vocabulary.words.view("int64"))
     tensors[COUNTS] = torch.from_numpy(vocabulary.word_counts)
     tensors[CHARACTERS] = torch.from_numpy(vocabulary.characters)
-    tensors[FROM_SAMPLE] = torch.tensor(vocabulary.from_sample)
+    tensors[FROM_SAMPLE] = torch.tensor(vocabulary.from_sample, device="cpu")
     return save(tensors)
 
 
+# Parameters made in inference mode could never be trained.
+@torch.inference_mode(False)
 def load_encoder(
     settings: Dict[str, Any],
+    include_static_vectors: bool,
     encoder: Optional[WordCharEncoder],
     data: bytes,
     device: torch.device,
@@ -47,10 +50,12 @@ def load_encoder(
 
     settings (Dict[str, Any]): Arguments of `WordCharEncoder` that come from the
         config.
+    include_static_vectors (bool): Whether it reads static vectors, by the config.
     encoder (Optional[WordCharEncoder]): The present encoder. It is left alone.
     data (bytes): The serialized encoder.
     device (torch.device): Where to put it.
-    RAISES (ValueError): If these are not the weights of such an encoder.
+    RAISES (ValueError): If these are not the weights of such an encoder, or those of
+        one with other settings.
     """
     if data == NOT_INITIALIZED:
         return None
@@ -62,16 +67,57 @@ def load_encoder(
             characters=tensors.pop(CHARACTERS).numpy(),
             from_sample=bool(tensors.pop(FROM_SAMPLE)),
         )
-        vectors_width = tensors[PROJECTION].shape[1] if PROJECTION in tensors else 0
+        trained = _settings_of(tensors)
+    except (SafetensorError, KeyError, TypeError, RuntimeError, ValueError) as error:
+        raise _damaged(error) from error
+    _check_settings(
+        trained, {**settings, "include_static_vectors": include_static_vectors}
+    )
+    vectors_width = tensors[PROJECTION].shape[1] if include_static_vectors else 0
+    try:
         loaded = WordCharEncoder(vocabulary, vectors_width=vectors_width, **settings)
         loaded.load_state_dict(tensors)
     except (SafetensorError, KeyError, TypeError, RuntimeError, ValueError) as error:
-        raise ValueError(
-            f"Can't read the weights of a word and character BiLSTM: {error}. Either "
-            f"the file is damaged, or it was saved by a model with another config. "
-            f"Restore the file, or use the config that it was trained with."
-        ) from error
+        raise _damaged(error) from error
     return loaded.to(device)
+
+
+def _settings_of(tensors: Dict[str, torch.Tensor]) -> Dict[str, Any]:
+    """Find the settings that decide on the shapes of the weights."""
+    layers = [name for name in tensors if name.endswith(".forward_lstm.weight_hh_l0")]
+    return {
+        "width": tensors["hidden.weight"].shape[0],
+        "depth": sum(name.startswith("bilstm.layers.") for name in layers),
+        "word_width": tensors["word_embedding.weight"].shape[1],
+        "character_width": tensors["character_lstm.embedding.weight"].shape[1],
+        "character_lstm_width": 2
+        * tensors["character_lstm.lstm.forward_lstm.weight_hh_l0"].shape[1],
+        "spacing_width": tensors["spacing_embedding.weight"].shape[1],
+        "include_static_vectors": PROJECTION in tensors,
+    }
+
+
+def _check_settings(trained: Dict[str, Any], wanted: Dict[str, Any]) -> None:
+    for name, value in trained.items():
+        if wanted[name] != value:
+            raise ValueError(
+                f"The weights of the word and character BiLSTM were trained with "
+                f"{_show(name, value)}, and can't be used with "
+                f"{_show(name, wanted[name])}: load them with the setting that they "
+                f"were trained with, or train a model with the other one."
+            )
+
+
+def _show(name: str, value: Any) -> str:
+    return f"'{name} = {str(value).lower()}'"
+
+
+def _damaged(error: Exception) -> ValueError:
+    return ValueError(
+        f"Can't read the weights of a word and character BiLSTM: {error}. Either the "
+        f"file is damaged, or it was saved by a model with another config. Restore the "
+        f"file, or use the config that it was trained with."
+    )
 
 
 def _present_name(name: str) -> str:

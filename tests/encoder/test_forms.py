@@ -145,7 +145,7 @@ def test_empty_documents_keep_their_place(vocab: Vocab) -> None:
         ("abcdefg", 6, "<abcefg>"),
         ("abcdefghij", 4, "<abij>"),
         ("abcdefghij", 5, "<abcij>"),
-        ("abcdefghij", 1, "<a>"),
+        ("abcdefghij", 2, "<aj>"),
     ],
 )
 def test_of_a_long_word_the_first_and_the_last_half_are_read(

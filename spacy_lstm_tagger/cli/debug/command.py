@@ -111,7 +111,7 @@ def _describe(
         labels=labels,
         neg_prefix=neg_prefix,
         vocabulary=_find_vocabulary(nlp, encoder, train_corpus),
-        window=None if encoder is None else encoder.attrs["window"],
+        window=None if encoder is None else encoder.attrs["settings"].window,
         joins=(_augmenter(config, training) or {}).get("@augmenters") == JOIN_AUGMENTER,
     )
 

@@ -3,16 +3,26 @@
 What is multiplied are states of an LSTM, which are between -1 and 1, so that the scale
 of their integers is known beforehand: no product depends on the rest of the batch."""
 
-from typing import Callable, Dict, Protocol
+from typing import Callable, Dict, List, Literal, Protocol
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from ...compat import find_int8_product
+
+# The values of the setting `precision` of `WordCharBiLSTM.v1`.
+Precision = Literal["float32", "bfloat16", "int8", "auto"]
+AUTO = "auto"
 INT8_MAX = 127
 # In bfloat16 the CPU's library may add up in an order that depends on the number of
 # rows: it is always the same.
 BLOCK = 128
+NO_INT8 = (
+    f"Can't tag with 'precision = \"int8\"': torch {torch.__version__} can't multiply "
+    f"integers of 8 bits on a CPU. Set another precision, in the config or with "
+    f"'spacy.load(path, config=...)', or install another version of torch."
+)
 
 
 class Product(Protocol):
@@ -58,9 +68,14 @@ class Int8Product:
     a column here.
 
     weights (Tensor): *Shape:* (n_directions, in_width, out_width)
+    RAISES (ValueError): If this torch can't multiply them.
     """
 
     def __init__(self, weights: Tensor) -> None:
+        multiply = find_int8_product()
+        if multiply is None:
+            raise ValueError(NO_INT8)
+        self._multiply = multiply
         largest = weights.abs().amax(dim=1, keepdim=True).clamp_min(1e-12)
         self.weights = (weights * (INT8_MAX / largest)).round().to(torch.int8)
         self.scale = largest / INT8_MAX**2
@@ -69,8 +84,7 @@ class Int8Product:
         """See `Product`."""
         integers = (states * INT8_MAX).round_().to(torch.int8)
         for direction in range(len(self.weights)):
-            # What torch's own quantization of weights and activations stands on.
-            product = torch._int_mm(integers[direction], self.weights[direction])
+            product = self._multiply(integers[direction], self.weights[direction])
             sums[direction].addcmul_(product.float(), self.scale[direction])
 
 
@@ -79,3 +93,27 @@ PRODUCTS: Dict[str, Callable[[Tensor], Product]] = {
     "bfloat16": BFloat16Product,
     "int8": Int8Product,
 }
+
+
+def available_products() -> Dict[str, Callable[[Tensor], Product]]:
+    """Return the precisions that this torch can multiply in on a CPU, "float32"
+    first."""
+    has_int8 = find_int8_product() is not None
+    return {n: make for n, make in PRODUCTS.items() if n != "int8" or has_int8}
+
+
+def validate_precision(precision: str) -> None:
+    """Raise a ValueError if there is no such precision, or not with this torch."""
+    names: List[str] = [*PRODUCTS, AUTO]
+    if precision not in names:
+        raise ValueError(
+            f"Can't tag with 'precision = \"{precision}\"': it needs to be one of "
+            f"{names}."
+        )
+    if precision not in (*available_products(), AUTO):
+        raise ValueError(NO_INT8)
+
+
+def use_mixed_precision(precision: str, device: torch.device) -> bool:
+    """Return whether a GPU multiplies in bfloat16, in training and in tagging."""
+    return device.type == "cuda" and precision in ("bfloat16", AUTO)

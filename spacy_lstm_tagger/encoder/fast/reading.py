@@ -20,11 +20,10 @@ from ..vectors import find_vectors
 from ..windows import cut_windows
 from .form_cache import FormCache
 from .lanes import lane_tensors, lay_out_windows
-from .precision import PRODUCTS
+from .precision import AUTO, PRODUCTS, Precision
 from .recurrence import find_fastest
 from .tagging_encoder import TaggingEncoder
 
-AUTO = "auto"
 CPU = torch.device("cpu")
 
 
@@ -34,15 +33,20 @@ class PreparedEncoder:
 
     encoder (WordCharEncoder): The encoder. Once its weights change, it has to be
         prepared again.
-    precision (str): "float32", "bfloat16", "int8" or "auto".
+    precision (Precision): "float32", "bfloat16", "int8" or "auto".
+    max_characters (int): How many characters of a form are read.
     """
 
-    def __init__(self, encoder: WordCharEncoder, precision: str) -> None:
+    def __init__(
+        self, encoder: WordCharEncoder, precision: Precision, max_characters: int
+    ) -> None:
+        chosen: str = precision
         if precision == AUTO:
-            precision = choose_precision(len(encoder.whitespace) // 2)
+            chosen = choose_precision(len(encoder.whitespace) // 2)
+        self.max_characters = max_characters
         self.vocabulary = encoder.vocabulary
         self.whitespace = encoder.whitespace.detach()
-        self.encoder = TaggingEncoder(encoder, PRODUCTS[precision])
+        self.encoder = TaggingEncoder(encoder, PRODUCTS[chosen])
         self._cached: Optional[Tuple[Vocab, FormCache]] = None
 
     def cache(self, vocab: Vocab) -> FormCache:
@@ -56,12 +60,10 @@ class PreparedEncoder:
         return cached[1]
 
 
-@torch.inference_mode()
 def read_docs(
     prepared: PreparedEncoder,
     docs: List[Doc],
     *,
-    max_characters: int,
     window: int,
     overlap: int,
 ) -> NDArray[numpy.float32]:
@@ -69,7 +71,6 @@ def read_docs(
 
     prepared (PreparedEncoder): The encoder.
     docs (List[Doc]): The documents, at least one.
-    max_characters (int): How many characters of a form are read.
     window (int): The most tokens of a window.
     overlap (int): How many tokens of context a window has on each side.
     RETURNS (NDArray[numpy.float32]): *Shape:* (n_tokens, width)
@@ -88,7 +89,7 @@ def read_docs(
             tokens.orths[selected],
             vocabs,
             prepared.vocabulary,
-            max_characters=max_characters,
+            max_characters=prepared.max_characters,
         )
         spacing = torch.from_numpy(tokens.spacing[selected])
         return encoder.form_gates(form_tensors(forms, None, CPU), spacing)
@@ -133,24 +134,10 @@ def _with_vectors(
     return torch.cat((gates[:1], of_forms))
 
 
-def validate_precision(precision: str) -> None:
-    """Raise a ValueError if there is no such precision."""
-    if precision not in (*PRODUCTS, AUTO):
-        raise ValueError(
-            f"Can't tag with 'precision = \"{precision}\"': it needs to be one of "
-            f"{[*PRODUCTS, AUTO]}."
-        )
-
-
-def use_mixed_precision(precision: str, device: torch.device) -> bool:
-    """Whether a GPU multiplies in bfloat16, in training and in tagging."""
-    return device.type == "cuda" and precision in ("bfloat16", AUTO)
-
-
 @functools.lru_cache(maxsize=None)
 def choose_precision(width: int) -> str:
-    """What "auto" is on this CPU, for states of this width in each direction. It is
-    measured and logged once."""
+    """Return the precision that "auto" stands for on this CPU, for states of this width
+    in each direction. It is measured and logged once."""
     chosen, seconds = find_fastest(width)
     times = ", ".join(f"{name} {1e6 * s:.0f}" for name, s in seconds.items())
     logger.info(

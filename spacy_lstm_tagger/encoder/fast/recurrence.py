@@ -11,7 +11,7 @@ from typing import Dict, Optional, Tuple
 import torch
 from torch import Tensor
 
-from .precision import PRODUCTS, Product
+from .precision import Product, available_products
 
 N_DIRECTIONS = 2
 
@@ -29,7 +29,7 @@ def separator(width: int) -> Tensor:
     width (int): Width of the hidden state.
     RETURNS (Tensor): *Shape:* (4 * width,)
     """
-    gates = torch.full((4 * width,), -torch.inf, device="cpu")
+    gates = torch.full((4 * width,), -torch.inf, dtype=torch.float32, device="cpu")
     gates[3 * width :] = 0.0
     return gates
 
@@ -107,10 +107,10 @@ def find_fastest(width: int) -> Tuple[str, Dict[str, float]]:
     RETURNS (Tuple[str, Dict[str, float]]): Its name, and the seconds a step of each.
     """
     # Not random, which would change what a seed does to a training.
-    gates = torch.linspace(-1, 1, 4 * width, device="cpu")[None]
+    gates = torch.linspace(-1, 1, 4 * width, dtype=torch.float32, device="cpu")[None]
     weights = gates.repeat(N_DIRECTIONS, width, 1) / width
     rows = torch.zeros((N_STEPS, N_LANES, N_DIRECTIONS), dtype=torch.long, device="cpu")
-    products = {name: make(weights) for name, make in PRODUCTS.items()}
+    products = {name: make(weights) for name, make in available_products().items()}
     seconds = dict.fromkeys(products, math.inf)
     for _ in range(N_REPEATS):
         for name, product in products.items():

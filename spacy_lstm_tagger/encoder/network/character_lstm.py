@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from .factory import FACTORY
 from .lstm import BidirectionalLSTM, make_reversal
 
 # Forms are read in chunks of similar length: little padding, and flat memory.
@@ -21,7 +22,7 @@ class CharacterLSTM(nn.Module):
     def __init__(self, *, n_rows: int, embedding_width: int, width: int) -> None:
         super().__init__()
         self.width = width
-        self.embedding = nn.Embedding(n_rows, embedding_width)
+        self.embedding = nn.Embedding(n_rows, embedding_width, **FACTORY)
         self.lstm = BidirectionalLSTM(embedding_width, width)
         nn.init.normal_(self.embedding.weight, std=0.1)
 

@@ -4,6 +4,8 @@ directions, and dropout."""
 import torch
 from torch import Tensor, nn
 
+from .factory import FACTORY
+
 
 class BidirectionalLSTM(nn.Module):
     """One bidirectional LSTM layer (Graves & Schmidhuber, 2005) for sequences that are
@@ -62,7 +64,7 @@ def locked_dropout(X: Tensor, rate: float) -> Tensor:
 def _initialized_lstm(input_width: int, hidden_width: int) -> nn.LSTM:
     """One direction, with orthogonal recurrent weights (Saxe et al., 2014) and a
     forget gate that starts open (Jozefowicz et al., 2015)."""
-    lstm = nn.LSTM(input_width, hidden_width, batch_first=True)
+    lstm = nn.LSTM(input_width, hidden_width, batch_first=True, **FACTORY)
     for name, parameter in lstm.named_parameters():
         # Gates are in the order input, forget, cell, output.
         gates = parameter.data.chunk(4)

@@ -11,6 +11,7 @@ from ..spacing import N_SPACINGS
 from ..vocabulary import UNKNOWN_WORD, Vocabulary
 from .bilstm import BiLSTM
 from .character_lstm import CharacterLSTM
+from .factory import FACTORY
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,9 @@ class WordCharEncoder(nn.Module):
         self.spacing_dropout = spacing_dropout
         self.input_dropout = input_dropout
         self.layer_dropout = layer_dropout
-        self.word_embedding = nn.Embedding(vocabulary.n_word_rows, word_width)
+        self.word_embedding = nn.Embedding(
+            vocabulary.n_word_rows, word_width, **FACTORY
+        )
         self.character_lstm = CharacterLSTM(
             n_rows=vocabulary.n_character_rows,
             embedding_width=character_width,
@@ -100,21 +103,25 @@ class WordCharEncoder(nn.Module):
         )
         # Zeros for words between spaces, and, so that it changes nothing where there is
         # nothing to learn from, for the others in the beginning.
-        self.spacing_embedding = nn.Embedding(N_SPACINGS, spacing_width, padding_idx=0)
+        self.spacing_embedding = nn.Embedding(
+            N_SPACINGS, spacing_width, padding_idx=0, **FACTORY
+        )
         nn.init.zeros_(self.spacing_embedding.weight)
         input_width = word_width + spacing_width + character_lstm_width
         self.vectors_projection: Optional[nn.Linear] = None
         if vectors_width:
-            self.vectors_projection = nn.Linear(vectors_width, word_width, bias=False)
+            self.vectors_projection = nn.Linear(
+                vectors_width, word_width, bias=False, **FACTORY
+            )
             input_width += word_width
         self.bilstm = BiLSTM(input_width=input_width, width=width, depth=depth)
-        self.hidden = nn.Linear(width, width)
-        self.layer_norm = nn.LayerNorm(width)
+        self.hidden = nn.Linear(width, width, **FACTORY)
+        self.layer_norm = nn.LayerNorm(width, **FACTORY)
         # With the usual gain of 1 a few updates make the softmax certain, and what is
         # learned is single words: a small gain leaves time to learn from context.
         nn.init.constant_(self.layer_norm.weight, 0.45)
         # What whitespace tokens get, which the BiLSTM does not read.
-        self.whitespace = nn.Parameter(torch.zeros(width))
+        self.whitespace = nn.Parameter(torch.zeros(width, **FACTORY))
         nn.init.normal_(self.word_embedding.weight, std=0.1)
         nn.init.zeros_(self.word_embedding.weight[UNKNOWN_WORD])
         counts = torch.from_numpy(vocabulary.word_counts).float()
@@ -185,7 +192,9 @@ class WordCharEncoder(nn.Module):
         if dropout > 0.0:
             unknown = torch.bernoulli(self.unknown_rate[words]).bool()
             words = words.masked_fill(unknown, UNKNOWN_WORD)
-            spaced = torch.rand(len(spacing), 1, device=spacing.device)
+            spaced = torch.rand(
+                (len(spacing), 1), dtype=torch.float32, device=spacing.device
+            )
             spacing = spacing.masked_fill(spaced < self.spacing_dropout, 0)
         inputs = torch.cat(
             (

@@ -37,8 +37,10 @@ from util import (
 )
 
 from spacy_lstm_tagger import lstm_tagger
+from spacy_lstm_tagger.architectures import build_word_char_bilstm
 from spacy_lstm_tagger.encoder.fast import lanes
-from spacy_lstm_tagger.encoder.fast.reading import use_mixed_precision
+from spacy_lstm_tagger.encoder.fast.precision import use_mixed_precision
+from spacy_lstm_tagger.encoder.fast.recurrence import find_fastest
 
 SAMPLE = Path(__file__).parents[3] / "assets" / "sample"
 WORDS = [word for words, _ in TRAIN_DATA for word in words]
@@ -333,8 +335,46 @@ def test_the_precision_can_be_chosen_when_a_pipeline_is_loaded(
 
 
 def test_a_precision_that_there_is_not_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"'precision = \"float16\"'.*bfloat16"):
+    with pytest.raises(ValueError, match=r"precision.*float16.*bfloat16"):
         make_untrained(config=small(precision="float16"))
+    with pytest.raises(ValueError, match=r"'precision = \"float16\"'.*bfloat16"):
+        build_word_char_bilstm(precision="float16")  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def without_int8(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A torch that can't multiply integers of 8 bits."""
+    monkeypatch.delattr(torch, "_int_mm")
+
+
+def test_int8_is_refused_where_torch_has_none(
+    trained: Language, without_int8: None, tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match=r"'precision = \"int8\"'.*torch"):
+        build_word_char_bilstm(precision="int8")
+    trained.to_disk(tmp_path)
+    with pytest.raises(ValueError, match=r"'precision = \"int8\"'.*spacy.load"):
+        spacy.load(tmp_path, config={PRECISION: "int8"})
+    docs = make_docs(trained.vocab, [9])
+    loaded = spacy.load(tmp_path, config={PRECISION: "bfloat16"})
+    wanted = emissions(in_precision(trained, "bfloat16"), docs)
+    numpy.testing.assert_array_equal(emissions(loaded, docs), wanted)
+
+
+def test_the_precision_is_chosen_among_those_that_torch_has(without_int8: None) -> None:
+    _, seconds = find_fastest(16)
+    assert list(seconds) == ["float32", "bfloat16"]
+
+
+def test_int8_is_missing_where_torch_has_it_for_gpus_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def multiply(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+        raise NotImplementedError("'aten::_int_mm' with arguments from the 'CPU'")
+
+    monkeypatch.setattr(torch, "_int_mm", multiply)
+    with pytest.raises(ValueError, match=r"'precision = \"int8\"'.*torch"):
+        build_word_char_bilstm(precision="int8")
 
 
 @pytest.fixture
