@@ -2,11 +2,12 @@
 before it is needed, and where something is missing, only what needs it says so."""
 
 import importlib
-from typing import TYPE_CHECKING, Any, Callable, Iterable, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, Optional, Tuple
 
 if TYPE_CHECKING:
     from thinc.api import PyTorchShim
     from torch import Tensor
+    from torch.nn import Module, Parameter
 
 
 def find_int8_product() -> Optional[Callable[["Tensor", "Tensor"], "Tensor"]]:
@@ -37,6 +38,22 @@ def count_changes(tensors: Iterable["Tensor"]) -> Tuple[int, ...]:
         return tuple(tensor._version for tensor in tensors)
     except (AttributeError, RuntimeError):
         return ()
+
+
+def parameter_tables(
+    module: "Module",
+) -> Tuple[Dict[str, Optional["Parameter"]], Dict[str, Optional["Module"]]]:
+    """Return the dictionaries in which a module keeps its own parameters and the
+    modules right below it.
+
+    `Module._parameters` and `Module._modules` have no public name. `parameters()` walks
+    through them, too, but takes many times as long. Where torch has them no more, a
+    parameter that is replaced by another one goes unnoticed."""
+    attributes = vars(module)
+    return (
+        attributes.get("_parameters", dict(module.named_parameters(recurse=False))),
+        attributes.get("_modules", dict(module.named_children())),
+    )
 
 
 def get_shim_module(shim: "PyTorchShim") -> Any:

@@ -163,7 +163,15 @@ def test_what_other_packages_have_inside_is_imported_only_where_it_is_needed() -
 
 
 # Names with one underscore, of other packages' objects, that `compat.py` alone may use.
-INSIDES = ("_int_mm", "_model", "_version", "_func", "global_id")
+INSIDES = (
+    "_int_mm",
+    "_model",
+    "_modules",
+    "_parameters",
+    "_version",
+    "_func",
+    "global_id",
+)
 
 
 @pytest.mark.parametrize("name", [f for f in FILES if f.startswith("encoder/")])

@@ -1,17 +1,17 @@
 """Notice that weights have changed, by whatever way and at little cost."""
 
-from typing import Any, List, Tuple
+from typing import Any, List, Optional, Tuple
 
-from torch.nn import Parameter
+from torch.nn import Module, Parameter
 
-from ..compat import count_changes
+from ..compat import count_changes, parameter_tables
 
 # Values of each parameter that are compared.
 N_SAMPLES = 8
 
 
 class WeightsState:
-    """The state of some parameters on a CPU, to compare with a later one.
+    """The state of the weights of a module on the CPU, to compare with a later one.
 
     torch counts changes in place, but not those through `parameter.data` or through
     numpy, and another tensor may be assigned to `parameter.data`. So three things are
@@ -19,24 +19,31 @@ class WeightsState:
     What may be missed is a change of single values of a large parameter, through
     `parameter.data` or numpy.
 
-    parameters (List[Parameter]): The parameters.
+    module (Module): The module.
     """
 
-    def __init__(self, parameters: List[Parameter]) -> None:
+    def __init__(self, module: Module) -> None:
+        self._tables = [parameter_tables(owner) for owner in module.modules()]
         # Views, which also keep others from getting the same places in memory.
         self._samples = [
             values[:: max(1, len(values) // N_SAMPLES)]
-            for values in (p.detach().numpy().reshape(-1) for p in parameters)
+            for values in (p.detach().numpy().reshape(-1) for p in module.parameters())
         ]
-        self._state = self._read(parameters)
+        self._state = self._read()
 
-    def are_still(self, parameters: List[Parameter]) -> bool:
-        """Return whether parameters are the same, and have not changed."""
-        return self._read(parameters) == self._state
+    def has_changed(self) -> bool:
+        """Return whether the weights are others now."""
+        return self._read() != self._state
 
-    def _read(self, parameters: List[Parameter]) -> Tuple[Any, ...]:
+    def _read(self) -> Tuple[Any, ...]:
+        parameters: List[Parameter] = []
+        children: List[Optional[Module]] = []
+        for own, below in self._tables:
+            parameters += [p for p in own.values() if p is not None]
+            children += below.values()
         return (
-            count_changes(parameters),
+            children,
             [parameter.data_ptr() for parameter in parameters],
+            count_changes(parameters),
             [values.tobytes() for values in self._samples],
         )

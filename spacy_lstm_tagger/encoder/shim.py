@@ -75,14 +75,9 @@ class AveragingShim(PyTorchShim):
         # All is read once, and before anything is made, since another thread may change
         # it: then it is made anew the next time.
         kept, module = self._derived, self.module
-        recipe = self._n_changes, make, arguments
-        parameters = list(module.parameters())
-        if not (
-            kept is not None
-            and kept.recipe == recipe
-            and kept.weights.are_still(parameters)
-        ):
-            weights = WeightsState(parameters)
+        recipe = self._n_changes, module, make, arguments
+        if kept is None or kept.recipe != recipe or kept.weights.has_changed():
+            weights = WeightsState(module)
             kept = _Derived(recipe, weights, make(module, *arguments))
             self._derived = kept
         return kept.value

@@ -4,7 +4,7 @@ import copy
 import logging
 import pickle
 from pathlib import Path
-from typing import Any, Dict, Iterator, List
+from typing import Any, Callable, Dict, Iterator, List
 
 import numpy
 import pytest
@@ -38,9 +38,11 @@ from util import (
 
 from spacy_lstm_tagger import lstm_tagger
 from spacy_lstm_tagger.architectures import build_word_char_bilstm
+from spacy_lstm_tagger.encoder import changes
 from spacy_lstm_tagger.encoder.fast import lanes
 from spacy_lstm_tagger.encoder.fast.precision import use_mixed_precision
 from spacy_lstm_tagger.encoder.fast.recurrence import find_fastest
+from spacy_lstm_tagger.encoder.network.word_char_encoder import WordCharEncoder
 
 SAMPLE = Path(__file__).parents[3] / "assets" / "sample"
 WORDS = [word for words, _ in TRAIN_DATA for word in words]
@@ -190,6 +192,108 @@ def test_a_copy_that_is_trained_is_not_mistaken_for_the_original(
     copied.update(make_examples(copied), sgd=copied.create_optimizer())
     assert_as_plain(encoder_of(nlp), docs)
     assert_as_plain(encoder_of(copied), make_docs(copied.vocab, [20, 5]))
+
+
+def zero_without_gradients(module: WordCharEncoder) -> None:
+    with torch.no_grad():
+        module.word_embedding.weight.zero_()
+
+
+def zero_in_inference_mode(module: WordCharEncoder) -> None:
+    with torch.inference_mode():
+        module.word_embedding.weight.zero_()
+
+
+def zero_one_row(module: WordCharEncoder) -> None:
+    with torch.no_grad():
+        module.word_embedding.weight[3].zero_()
+
+
+def zero_data(module: WordCharEncoder) -> None:
+    module.character_lstm.embedding.weight.data.zero_()
+
+
+def assign_data(module: WordCharEncoder) -> None:
+    weight = module.hidden.weight
+    weight.data = torch.zeros_like(weight)
+
+
+def zero_in_numpy(module: WordCharEncoder) -> None:
+    module.layer_norm.weight.detach().numpy()[:] = 0.0
+
+
+def step_of_torch(module: WordCharEncoder) -> None:
+    optimizer = torch.optim.SGD(module.parameters(), lr=1.0)
+    for parameter in module.parameters():
+        parameter.grad = torch.ones_like(parameter)
+    optimizer.step()
+    optimizer.zero_grad()
+
+
+def load_state(module: WordCharEncoder) -> None:
+    state = module.state_dict()
+    module.load_state_dict({name: value + 1.0 for name, value in state.items()})
+
+
+def replace_parameter(module: WordCharEncoder) -> None:
+    weight = module.word_embedding.weight
+    module.word_embedding.weight = torch.nn.Parameter(weight.detach() + 1.0)
+
+
+def replace_layer(module: WordCharEncoder) -> None:
+    module.hidden = copy.deepcopy(module.hidden)
+    torch.nn.init.zeros_(module.hidden.weight)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        zero_without_gradients,
+        zero_in_inference_mode,
+        zero_one_row,
+        zero_data,
+        assign_data,
+        zero_in_numpy,
+        step_of_torch,
+        load_state,
+        replace_parameter,
+        replace_layer,
+    ],
+)
+def test_after_a_change_by_torch(
+    nlp: Language, change: Callable[[WordCharEncoder], None]
+) -> None:
+    docs = [make_doc(nlp, WORDS)]
+    encoder = encoder_of(nlp)
+    before = encoder.predict(docs)
+    change(encoder.shims[0].module)
+    assert_as_plain(encoder, docs)
+    assert not numpy.allclose(before[0], encoder.predict(docs)[0], atol=1e-6)
+
+
+def test_what_was_made_of_the_weights_is_kept_until_then(nlp: Language) -> None:
+    shim = encoder_of(nlp).shims[0]
+    made: List[Any] = []
+
+    def make(module: WordCharEncoder, *arguments: Any) -> List[Any]:
+        made.append(arguments)
+        return made
+
+    shim.derive(make, 1)
+    nlp(make_doc(nlp))
+    for argument in (1, 1, 2, 2):
+        shim.derive(make, argument)
+    assert made == [(1,), (1,), (2,)]  # Tagging has made something else.
+
+
+def test_without_versions_of_tensors_most_changes_are_noticed(
+    nlp: Language, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(changes, "count_changes", lambda parameters: ())
+    docs = [make_doc(nlp, WORDS)]
+    encoder_of(nlp).predict(docs)
+    step_of_torch(encoder_of(nlp).shims[0].module)
+    assert_as_plain(encoder_of(nlp), docs)
 
 
 def test_after_other_static_vectors() -> None:
