@@ -119,13 +119,16 @@ def run_network(
         takes their gradients. *Shape:* (n_tokens, width)
     """
     shim = cast(AveragingShim, model.shims[0])
-    # Training needs gradients, even where the caller has turned them off.
+    # Training needs gradients, even where the caller has turned them off, and those of
+    # what was computed, even where the caller computes in less than float32.
     with torch.inference_mode(False), torch.set_grad_enabled(is_train):
         output, backprop_output = shim(_make_inputs(model, docs, is_train), is_train)
 
+    device = output.device
+
     def backprop(d_vectors: List[Floats2d]) -> List[Doc]:
-        with torch.inference_mode(False):
-            gradient = xp2torch(model.ops.flatten(d_vectors), device=output.device)
+        with torch.inference_mode(False), torch.autocast(device.type, enabled=False):
+            gradient = xp2torch(model.ops.flatten(d_vectors), device=device)
             backprop_output(
                 ArgsKwargs(args=((output,),), kwargs={"grad_tensors": (gradient,)})
             )
