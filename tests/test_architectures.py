@@ -68,7 +68,7 @@ def make_encoder(
 
 
 def module_of(encoder: Model) -> Any:
-    return encoder.shims[0]._model
+    return encoder.shims[0].module
 
 
 def vocabulary_of(encoder: Model) -> Vocabulary:
@@ -749,6 +749,23 @@ def test_a_failed_initialization_leaves_no_vocabulary_behind() -> None:
     nlp.initialize(lambda: make_many(nlp))
     encoder = tagger.model.get_ref("tok2vec")
     assert_same_vocabulary(vocabulary_of(encoder), full_vocabulary(nlp))
+
+
+@pytest.mark.parametrize("count, wanted", [(1, "abcd"), (2, "abc"), (3, "ab")])
+def test_characters_of_the_vocabulary_occur_as_often_as_they_have_to(
+    vocab: Vocab, count: int, wanted: str
+) -> None:
+    sentences = [["ab", "ab", "bca", "cd"]]
+    encoder = make_encoder(vocab, sentences, min_character_count=count)
+    assert vocabulary_of(encoder).characters.tolist() == [ord(c) for c in wanted]
+
+
+@pytest.mark.parametrize("count, n_words", [(1, 3), (2, 1), (3, 0)])
+def test_words_of_the_vocabulary_occur_as_often_as_they_have_to(
+    vocab: Vocab, count: int, n_words: int
+) -> None:
+    encoder = make_encoder(vocab, [["ab", "AB", "bca", "cd"]], min_word_count=count)
+    assert len(vocabulary_of(encoder).words) == n_words
 
 
 def test_initializing_a_layer_never_replaces_a_vocabulary_that_is_set(

@@ -202,6 +202,21 @@ def train(encoder: WordCharEncoder, dropout: float) -> None:
         sgd.step()
 
 
+def test_token_vectors_start_small() -> None:
+    """With longer ones a few updates make the softmax certain."""
+    vectors = read(make_encoder([5, 5, 5], width=64), [1, 2, 3])
+    lengths = vectors.square().mean(dim=1).sqrt()
+    torch.testing.assert_close(lengths, torch.full((3,), 0.45), atol=0.01, rtol=0.0)
+
+
+def test_embeddings_of_words_and_characters_start_with_a_deviation_of_a_tenth() -> None:
+    encoder = make_encoder([5] * 500, word_width=20)
+    words = encoder.word_embedding.weight[1:]
+    assert float(words.std()) == pytest.approx(0.1, rel=0.05)
+    characters = CharacterLSTM(n_rows=500, embedding_width=20, width=6).embedding.weight
+    assert float(characters.std()) == pytest.approx(0.1, rel=0.05)
+
+
 def test_the_unknown_word_starts_at_0() -> None:
     assert not make_encoder([5, 5, 5]).word_embedding.weight[0].any()
 
