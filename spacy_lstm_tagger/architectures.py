@@ -102,19 +102,21 @@ def build_word_char_bilstm(
     input_dropout (float): Dropout on the input of the BiLSTM, as a multiple of
         the dropout of the training.
     layer_dropout (float): Dropout after each of its layers, likewise.
-    min_word_count (int): How often a word occurs, lower-cased, to get an embedding.
+    min_word_count (int): The least number of times that a word occurs, lower-cased, to
+        get an embedding.
     min_character_count (int): The same for characters.
-    max_characters (int): How many characters of a word are read: of longer ones,
-        the first and the last half of that.
+    max_characters (int): The most characters of a word that are read, at least 2: of
+        longer ones, the first and the last half of that.
     window (int): Longer documents are read in windows of as many tokens.
-    window_overlap (int): How many tokens of context such a window has on each side.
+    window_overlap (int): The number of tokens of context on each side of a window.
     include_static_vectors (bool): Whether to read the vectors of the pipeline's
         vocab, too. They are not trained.
-    precision (str): How tagging on the CPU multiplies the states of the BiLSTM with
-        its weights: in "float32", which gives the same tags on every CPU, in
-        "bfloat16" or "int8", which give the same tags but for a few, or in the one
-        that this CPU is fastest in, with "auto". Training is in float32.
-    RAISES (ValueError): If a setting is out of range.
+    precision (str): The precision in which tagging on the CPU multiplies the states of
+        the BiLSTM by its weights: "float32", which gives the same tags on every CPU,
+        "bfloat16" or "int8", which give the same tags but for a few, or "auto", the
+        one that is fastest on this CPU. Training is in float32.
+    RAISES (ValueError): If a setting is out of range, or this torch has no such
+        precision.
     """
     validate_window(window, window_overlap)
     module_settings = {

@@ -13,7 +13,7 @@ def find_rows(
 
     known (NDArray): The sorted values. *Shape:* (n_known,)
     wanted (NDArray): The values to look up.
-    n_special (int): How many rows of the table come before those of the values.
+    n_special (int): The number of rows of the table before those of the values.
     unknown (int): The row of all other values.
     RETURNS (NDArray[numpy.int64]): Rows. *Shape:* that of `wanted`.
     """
@@ -24,8 +24,8 @@ def find_rows(
 
 
 def split_by_total(lengths: NDArray[numpy.int64], limit: int) -> Iterator[slice]:
-    """Split what has these lengths, in its order, into parts of a total of at most
-    `limit`, or of a single one that is longer."""
+    """Yield slices that split things of these lengths into parts, in their order. The
+    total length of a part is at most `limit`, unless it is a single longer thing."""
     ends = numpy.cumsum(lengths)
     first, before = 0, 0
     while first < len(ends):

@@ -81,8 +81,8 @@ def weights_of(encoder: Model) -> Dict[str, NDArray]:
 
 
 def assert_changed(encoder: Model, before: Dict[str, NDArray]) -> None:
-    """That every part that sees the data was trained: there is no whitespace in it, but
-    between all words."""
+    """Assert that every part that sees the data was trained: it has no whitespace
+    tokens, and a space after every word."""
     for name, value in weights_of(encoder).items():
         if name not in ("whitespace", "spacing_embedding.weight"):
             assert not numpy.array_equal(value, before[name]), name

@@ -1,4 +1,4 @@
-"""Notice that weights have changed, by whatever way and at little cost."""
+"""Notice at little cost that weights have changed."""
 
 from typing import Any, List, Optional, Tuple
 

@@ -14,8 +14,8 @@ def write_checksum(path: Union[str, Path]) -> None:
 
 
 def verify_checksum(path: Union[str, Path]) -> None:
-    """Raise a ValueError if the weights in a directory are not those that a checksum
-    was written of. There may be none."""
+    """Raise a ValueError if the weights in a directory do not match the checksum there.
+    Earlier versions wrote none."""
     recorded = Path(path) / CHECKSUM
     if recorded.exists() and recorded.read_text() != _checksum(path):
         raise ValueError(f"the file '{WEIGHTS}' does not match '{CHECKSUM}'")

@@ -1,5 +1,5 @@
-"""Documents as integer arrays: which token has which word form, and the words and
-characters of forms."""
+"""Documents as integer arrays: the word form of each token, and the word and the
+characters of each form."""
 
 from dataclasses import dataclass
 from typing import Any, List, Sequence, Tuple, cast
@@ -17,16 +17,17 @@ from .vocabulary import PADDING, WORD_END, WORD_START, Vocabulary
 
 @dataclass(frozen=True)
 class Tokens:
-    """What an encoder reads of a batch of documents: all tokens but whitespace.
+    """The tokens of a batch of documents that an encoder reads: all but whitespace.
 
     orths (NDArray[numpy.uint64]): Hashes of the forms of these tokens, document after
         document. *Shape:* (n_read,)
     vector_keys (NDArray[numpy.uint64]): Their keys into the table of static vectors.
         *Shape:* (n_read,)
-    spacing (NDArray[numpy.int64]): How they are written, as by `find_spacing`.
+    spacing (NDArray[numpy.int64]): Their spacing, as by `find_spacing`.
         *Shape:* (n_read,)
-    is_read (NDArray[numpy.bool_]): Which of all tokens these are. *Shape:* (n_tokens,)
-    doc_lengths (NDArray[numpy.int64]): How many of them each document has.
+    is_read (NDArray[numpy.bool_]): True for these among all tokens.
+        *Shape:* (n_tokens,)
+    doc_lengths (NDArray[numpy.int64]): The number of them in each document.
         *Shape:* (n_docs,)
     """
 
@@ -39,7 +40,7 @@ class Tokens:
 
 @dataclass(frozen=True)
 class Forms:
-    """Word forms. A form is a distinct token text; whatever depends on the text alone
+    """Word forms. A form is a distinct token text. Work that depends on the text alone
     is done once per form.
 
     word_rows (NDArray[numpy.int64]): Rows of the word table. *Shape:* (n_forms,)
@@ -109,8 +110,8 @@ def spell_forms(
     orths (NDArray[numpy.uint64]): Hashes of the forms. *Shape:* (n_forms,)
     vocabs (Sequence[Vocab]): The vocabs of the documents that have them.
     vocabulary (Vocabulary): The words and characters that an encoder knows.
-    max_characters (int): How many characters of a form are read: of longer ones,
-        the first and the last half of that.
+    max_characters (int): The most characters of a form that are read: of longer
+        ones, the first and the last half of that.
     """
     lexemes = [_find_lexeme(int(orth), vocabs) for orth in orths]
     texts = [_shorten(lexeme.orth_, max_characters) for lexeme in lexemes]
@@ -124,7 +125,7 @@ def spell_forms(
 
 
 def find_vocabs(docs: Sequence[Doc]) -> List[Vocab]:
-    """The vocabs of documents, which nearly always have the same one."""
+    """Return the vocabs of documents, which nearly always have the same one."""
     return list({id(doc.vocab): doc.vocab for doc in docs}.values())
 
 

@@ -1,4 +1,4 @@
-"""A PyTorchShim that keeps what thinc promises for its own parameters."""
+"""A PyTorchShim whose parameters are treated as thinc treats its own."""
 
 import contextlib
 import os
@@ -29,7 +29,7 @@ if hasattr(os, "register_at_fork"):
 
 @dataclass(frozen=True)
 class _Derived:
-    """Something that was made of weights, of what else, and the weights then."""
+    """Something that was made of weights, with its recipe and the weights of then."""
 
     recipe: Tuple[Any, ...]
     weights: WeightsState
@@ -37,7 +37,7 @@ class _Derived:
 
 
 class AveragingShim(PyTorchShim):
-    """Mends what falls short in thinc's PyTorchShim (seen in thinc 8.3.14):
+    """A PyTorchShim that mends the following (seen in thinc 8.3.14):
 
     - Averaged parameters are used: the optimizer keys them by (id, name), while
       PyTorchShim looks for strings.
@@ -47,7 +47,7 @@ class AveragingShim(PyTorchShim):
     - There may be no module yet: it is None until the layer is initialized or
       loaded.
 
-    And it keeps what tagging has made of the weights, until they change.
+    It also keeps what tagging has made of the weights, until they change.
     """
 
     # How often thinc has changed the weights, and what was derived from them last.

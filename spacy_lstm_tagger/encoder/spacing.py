@@ -1,14 +1,14 @@
-"""How tokens are written: with whitespace between them, or without."""
+"""The spacing of tokens: whether there is whitespace before and after them."""
 
 import numpy
 from numpy.typing import NDArray
 
-# Bits that tell between which tokens there is no whitespace. None is set where nobody
-# knows, since spaCy takes it for granted then.
+# Bits of a token without whitespace before or after it. Neither is set where spaces are
+# unknown, since spaCy takes them for granted then.
 JOINED_BEFORE, JOINED_AFTER = 1, 2
 N_SPACINGS = 4
-# They tell the hashes of a form with different spacing apart, and differ in many bits:
-# spaCy's symbols have small numbers instead of hashes, one after the other.
+# A form with different spacing gets different hashes by them. They differ in many bits,
+# since spaCy's symbols have small consecutive numbers instead of hashes.
 SALTS = numpy.arange(N_SPACINGS, dtype="uint64") * numpy.uint64(0x9E3779B97F4A7C15)
 
 
@@ -20,9 +20,9 @@ def find_spacing(
     """Find the spacing of the tokens of documents. At both ends of a document it is
     as if there were whitespace.
 
-    has_space (NDArray[numpy.bool_]): Which tokens have a space after them.
+    has_space (NDArray[numpy.bool_]): True for tokens with a space after them.
         *Shape:* (n_tokens,)
-    is_space (NDArray[numpy.bool_]): Which of them are whitespace. *Shape:* (n_tokens,)
+    is_space (NDArray[numpy.bool_]): True for whitespace. *Shape:* (n_tokens,)
     doc_lengths (NDArray[numpy.int64]): *Shape:* (n_docs,)
     RETURNS (NDArray[numpy.int64]): `JOINED_BEFORE`, `JOINED_AFTER`, their sum or 0.
         *Shape:* (n_tokens,)
@@ -38,5 +38,6 @@ def find_spacing(
 def spaced_forms(
     orths: NDArray[numpy.uint64], spacing: NDArray[numpy.int64]
 ) -> NDArray[numpy.uint64]:
-    """Hashes of forms with a spacing, from the hashes of forms. *Shape:* (n_tokens,)"""
+    """Return hashes of forms with a spacing, made of the hashes of the forms.
+    *Shape:* (n_tokens,)"""
     return orths ^ SALTS[spacing]

@@ -14,8 +14,11 @@ from .windows import WindowBatch
 def form_tensors(
     forms: Forms, static_vectors: Optional[torch.Tensor], device: torch.device
 ) -> FormTensors:
-    """Word forms, with their static vectors where the encoder reads them.
-    *Shape:* (n_forms, vectors_width)"""
+    """Return word forms as tensors.
+
+    static_vectors (Optional[torch.Tensor]): Their static vectors, where the encoder
+        reads them. *Shape:* (n_forms, vectors_width)
+    """
     return FormTensors(
         word_rows=_to_torch(forms.word_rows, device),
         characters=_to_torch(forms.characters, device),
@@ -30,8 +33,12 @@ def window_tensors(
     spacing: NDArray[numpy.int64],
     device: torch.device,
 ) -> WindowTensors:
-    """Padded windows over tokens that have these forms and this spacing.
-    *Shape:* (n_read,)"""
+    """Return padded windows as tensors.
+
+    batch (WindowBatch): The windows.
+    token_forms (NDArray[numpy.int64]): The form of each token. *Shape:* (n_read,)
+    spacing (NDArray[numpy.int64]): The spacing of each token. *Shape:* (n_read,)
+    """
     return WindowTensors(
         forms=_to_torch(token_forms[batch.tokens], device),
         spacing=_to_torch(spacing[batch.tokens], device),
@@ -43,8 +50,11 @@ def window_tensors(
 def sources(
     batches: List[WindowBatch], is_read: NDArray[numpy.bool_], device: torch.device
 ) -> torch.Tensor:
-    """Where the vector of each token stands among those kept of all windows. That
-    of whitespace comes after them."""
+    """Return the place of the vector of each token among those kept of all windows. The
+    vector of whitespace comes after them. *Shape:* (n_tokens,)
+
+    is_read (NDArray[numpy.bool_]): False for whitespace. *Shape:* (n_tokens,)
+    """
     places = numpy.full(len(is_read), is_read.sum(), dtype="int64")
     if batches:
         kept = numpy.concatenate([batch.tokens[batch.kept] for batch in batches])

@@ -23,8 +23,8 @@ class Vocabulary:
     a whole batch is looked up in one step and no strings need to be stored.
 
     words (NDArray[numpy.uint64]): Sorted hashes. *Shape:* (n_words,)
-    word_counts (NDArray[numpy.int64]): How often each word occurs in the data
-        that the vocabulary was built from. *Shape:* (n_words,)
+    word_counts (NDArray[numpy.int64]): The counts of the words in the data that
+        the vocabulary was built from. *Shape:* (n_words,)
     characters (NDArray[numpy.int64]): Sorted code points. *Shape:* (n_characters,)
     from_sample (bool): Whether it was built from the few documents that a layer
         is initialized with, and so may be replaced by a better one.
@@ -37,12 +37,12 @@ class Vocabulary:
 
     @property
     def n_word_rows(self) -> int:
-        """How many rows the table of word embeddings has."""
+        """The number of rows of the table of word embeddings."""
         return len(self.words) + N_SPECIAL_WORDS
 
     @property
     def n_character_rows(self) -> int:
-        """How many rows the table of character embeddings has."""
+        """The number of rows of the table of character embeddings."""
         return len(self.characters) + N_SPECIAL_CHARACTERS
 
     def word_rows(self, lower: NDArray[numpy.uint64]) -> NDArray[numpy.int64]:

@@ -15,16 +15,15 @@ WORDS, COUNTS, CHARACTERS = (
     "vocabulary.characters",
 )
 FROM_SAMPLE = "vocabulary.from_sample"
-# Not b"", which is what a damaged file may have.
+# Not b"": an empty file is a damaged one.
 NOT_INITIALIZED = b"not initialized"
 PROJECTION = "vectors_projection.weight"
-# What version 0.1.0 called the two directions of an LSTM layer.
+# The names that version 0.1.0 had for the two directions of an LSTM layer.
 OLD_NAMES = {".ahead.": ".forward_lstm.", ".back.": ".backward_lstm."}
 
 
 def save_encoder(encoder: Optional[WordCharEncoder]) -> bytes:
-    """Serialize an encoder with its vocabulary. An encoder may also not be
-    initialized yet, and None."""
+    """Serialize an encoder with its vocabulary. It is None before it is initialized."""
     if encoder is None:
         return NOT_INITIALIZED
     vocabulary = encoder.vocabulary

@@ -43,7 +43,7 @@ class WindowBatch:
 
 
 def validate_window(window: int, overlap: int) -> None:
-    """Raise a ValueError if windows of this length could not make progress."""
+    """Raise a ValueError if such windows would never reach the end of a document."""
     if overlap < 0 or window <= 2 * overlap:
         raise ValueError(
             f"Can't cut documents into windows of {window} tokens that share {overlap} "
@@ -55,13 +55,13 @@ def validate_window(window: int, overlap: int) -> None:
 def cut_windows(
     doc_lengths: NDArray[numpy.int64], *, window: int, overlap: int
 ) -> Windows:
-    """Cut documents into windows. How a document is cut depends on its own
-    length alone. All windows of a long document have the same length, so that
+    """Cut documents into windows. A document is cut in the same way whatever documents
+    are beside it. All windows of a long document have the same length, so that
     batches stay dense: the last one is moved back instead of being short.
 
     doc_lengths (NDArray[numpy.int64]): *Shape:* (n_docs,)
     window (int): The most tokens of a window.
-    overlap (int): How many tokens of context a window has, at least, on each
+    overlap (int): The least number of tokens of context that a window has on each
         side where the document goes on.
     """
     stride = window - 2 * overlap

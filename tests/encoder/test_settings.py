@@ -33,7 +33,7 @@ WORDS = [word for words, _ in TRAIN_DATA for word in words]
 
 @pytest.fixture(scope="module")
 def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where a trained pipeline was saved."""
+    """The directory of a trained pipeline."""
     path = tmp_path_factory.mktemp("trained")
     make_trained(steps=5).to_disk(path)
     return path

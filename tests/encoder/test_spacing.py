@@ -1,4 +1,4 @@
-"""Whether there is whitespace between words, and what the tagger makes of it."""
+"""The spacing of words, and tags that depend on it."""
 
 from typing import List, Tuple
 

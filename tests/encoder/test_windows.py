@@ -24,7 +24,7 @@ def window_settings(draw: Any) -> Tuple[int, int]:
 
 
 def doc_bounds(lengths: numpy.ndarray, position: int) -> Tuple[int, int]:
-    """Where the document of a token begins and ends."""
+    """Return the start and the end of the document of a token."""
     ends = numpy.cumsum(lengths)
     doc = int(numpy.searchsorted(ends, position, side="right"))
     return int(ends[doc] - lengths[doc]), int(ends[doc])

@@ -1,4 +1,4 @@
-"""What has been computed of word forms, kept for the next time that they are seen."""
+"""A cache of what was computed of word forms."""
 
 import os
 import threading
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ...arrays import find_rows
 
-# Of float32 for each model: the forms of common texts, and little beside torch itself.
+# For each model. It holds the forms of common texts, and is little beside torch itself.
 MAX_BYTES = 2**26
 MISSING = -1
 
@@ -81,17 +81,17 @@ class _Kept:
     table: Tensor
 
     def find(self, forms: NDArray[numpy.uint64]) -> NDArray[numpy.int64]:
-        """The row of each form, or `MISSING`."""
+        """Return the row of each form, or `MISSING`."""
         places = find_rows(self.forms, forms, 0, len(self.forms))
         return numpy.append(self.rows, MISSING)[places]
 
     def only(self, forms: NDArray[numpy.uint64]) -> "_Kept":
-        """Forget all but these forms."""
+        """Return a table of these forms alone."""
         rows = torch.from_numpy(numpy.append(0, self.find(forms)))
         return _Kept(forms, numpy.arange(1, len(rows)), self.table[rows])
 
     def with_rows(self, forms: NDArray[numpy.uint64], computed: Tensor) -> "_Kept":
-        """Add the rows of more forms."""
+        """Return a table with the rows of more forms."""
         start = len(self.forms) + 1
         end = start + len(forms)
         table = self.table

@@ -26,8 +26,8 @@ class Lanes:
 
     A position is a step of a lane: step * n_lanes + lane.
 
-    n_lanes (int): How many there are.
-    n_steps (int): How many steps each has.
+    n_lanes (int): The number of lanes.
+    n_steps (int): The number of steps of each.
     tokens (NDArray[numpy.int64]): The tokens of the windows, as positions in the flat
         sequence. *Shape:* (n_tokens,)
     forward (NDArray[numpy.int64]): The position at which the forward direction meets
@@ -94,7 +94,7 @@ def _fill_lanes(
 
 
 def lane_tensors(lanes: Lanes) -> LaneTensors:
-    """Windows laid out in lanes, on the CPU."""
+    """Return windows laid out in lanes as tensors, on the CPU."""
     return LaneTensors(
         n_lanes=lanes.n_lanes,
         n_steps=lanes.n_steps,

@@ -1,7 +1,7 @@
-"""Matrix products in less than 32 bits, for tagging.
+"""Matrix products for tagging, in 32 bits or less.
 
-What is multiplied are states of an LSTM, which are between -1 and 1, so that the scale
-of their integers is known beforehand: no product depends on the rest of the batch."""
+They multiply states of an LSTM, which are between -1 and 1. So the scale of integers is
+known beforehand, and no product depends on the rest of the batch."""
 
 from typing import Callable, Dict, List, Literal, Protocol
 
@@ -15,8 +15,8 @@ from ...compat import find_int8_product
 Precision = Literal["float32", "bfloat16", "int8", "auto"]
 AUTO = "auto"
 INT8_MAX = 127
-# In bfloat16 the CPU's library may add up in an order that depends on the number of
-# rows: it is always the same.
+# The number of rows of a product in bfloat16. It is always the same, since the CPU's
+# library may add up in an order that depends on it.
 BLOCK = 128
 NO_INT8 = (
     f"Can't tag with 'precision = \"int8\"': torch {torch.__version__} can't multiply "
@@ -38,7 +38,10 @@ class Product(Protocol):
 
 
 class Float32Product:
-    """weights (Tensor): *Shape:* (n_directions, in_width, out_width)"""
+    """The product in float32.
+
+    weights (Tensor): *Shape:* (n_directions, in_width, out_width)
+    """
 
     def __init__(self, weights: Tensor) -> None:
         self.weights = weights
@@ -49,7 +52,10 @@ class Float32Product:
 
 
 class BFloat16Product:
-    """weights (Tensor): *Shape:* (n_directions, in_width, out_width)"""
+    """The product in bfloat16.
+
+    weights (Tensor): *Shape:* (n_directions, in_width, out_width)
+    """
 
     def __init__(self, weights: Tensor) -> None:
         self.weights = weights.bfloat16()
@@ -64,8 +70,7 @@ class BFloat16Product:
 
 
 class Int8Product:
-    """Integers of 8 bits, with a scale for each row of the weights as LSTMs have them,
-    a column here.
+    """The product in integers of 8 bits, with a scale for each column of the weights.
 
     weights (Tensor): *Shape:* (n_directions, in_width, out_width)
     RAISES (ValueError): If this torch can't multiply them.

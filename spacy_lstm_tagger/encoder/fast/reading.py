@@ -34,7 +34,7 @@ class PreparedEncoder:
     encoder (WordCharEncoder): The encoder. Once its weights change, it has to be
         prepared again.
     precision (Precision): "float32", "bfloat16", "int8" or "auto".
-    max_characters (int): How many characters of a form are read.
+    max_characters (int): The most characters of a form that are read.
     """
 
     def __init__(
@@ -50,8 +50,8 @@ class PreparedEncoder:
         self._cached: Optional[Tuple[Vocab, FormCache]] = None
 
     def cache(self, vocab: Vocab) -> FormCache:
-        """What is known of the forms of a vocab. That of another one is forgotten,
-        since it may have other lower-cased forms."""
+        """Return the cache of the forms of a vocab. The cache of another vocab is
+        dropped, since that may have other lower-cased forms."""
         # Read once: another thread may be tagging documents of another vocab.
         cached = self._cached
         if cached is None or cached[0] is not vocab:
@@ -72,7 +72,7 @@ def read_docs(
     prepared (PreparedEncoder): The encoder.
     docs (List[Doc]): The documents, at least one.
     window (int): The most tokens of a window.
-    overlap (int): How many tokens of context a window has on each side.
+    overlap (int): The number of tokens of context on each side of a window.
     RETURNS (NDArray[numpy.float32]): *Shape:* (n_tokens, width)
     """
     encoder = prepared.encoder
@@ -127,8 +127,8 @@ def _with_vectors(
     vocab: Vocab,
     keys: NDArray[numpy.uint64],
 ) -> torch.Tensor:
-    """What the gates get from some forms and from their static vectors, below the same
-    first row. It is not kept, since a vocab may get other vectors at any time."""
+    """Return the gates of forms and of their static vectors, below the same first row.
+    They are not kept, since a vocab may get other vectors at any time."""
     vectors = torch.from_numpy(find_vectors(NumpyOps(), vocab, keys))
     of_forms = gates[torch.from_numpy(rows)] + encoder.vector_gates(vectors)
     return torch.cat((gates[:1], of_forms))

@@ -15,16 +15,16 @@ from .precision import Product, available_products
 
 N_DIRECTIONS = 2
 
-# Another precision has to be as much faster than the ones before it to be chosen, lest
-# the noise of a measurement decide.
+# A precision is chosen only if it takes less than this share of the time of the best
+# one before it, so that noise does not decide.
 CLEARLY_FASTER = 0.9
-# What is measured for that.
+# The size of the measurement.
 N_STEPS, N_LANES, N_REPEATS = 16, 128, 5
 
 
 def separator(width: int) -> Tensor:
-    """What to meet between two sequences: gates that let nothing in, keep nothing and
-    let nothing out, so that both states are exactly 0 afterwards.
+    """Return what stands between two sequences: gates that let nothing in, keep nothing
+    and let nothing out, so that both states are exactly 0 afterwards.
 
     width (int): Width of the hidden state.
     RETURNS (Tensor): *Shape:* (4 * width,)
@@ -37,8 +37,8 @@ def separator(width: int) -> Tensor:
 class StateInputs:
     """Inputs that can't be multiplied beforehand: states of the layer below.
 
-    vectors (Tensor): What they are for each token. *Shape:* (n_rows, in_width)
-    rows (Tensor): Which of them each direction meets at each step of each lane.
+    vectors (Tensor): The states of each token. *Shape:* (n_rows, in_width)
+    rows (Tensor): The row that each direction meets at each step of each lane.
         *Shape:* (n_steps, n_lanes, 2)
     product (Product): The product with the weights.
     """
@@ -50,7 +50,7 @@ class StateInputs:
         self._met = vectors.new_empty((*rows.shape[1:], vectors.shape[1]))
 
     def add_to(self, sums: Tensor, step: int) -> None:
-        """Add their products to what the gates get. *Shape:* (2, n_lanes, 4 * width)"""
+        """Add their products to the gates. *Shape:* (2, n_lanes, 4 * width)"""
         met = self._met.flatten(0, 1)
         torch.index_select(self._vectors, 0, self._rows[step], out=met)
         self._product.add_to(sums, self._met.transpose(0, 1))
@@ -65,10 +65,11 @@ def read_lanes(
     """Read sequences in both directions, side by side in lanes and in each lane one
     after the other.
 
-    gates (Tensor): What is known beforehand of what the gates get: the bias and, in the
-        first layer, the products of the inputs and their weights. In the order input
-        gate, forget gate, output gate, cell candidate. *Shape:* (n_rows, 4 * width)
-    rows (Tensor): Which of them each direction meets at each step of each lane; a
+    gates (Tensor): The part of the gates that is known beforehand: the bias and, in
+        the first layer, the products of the inputs and their weights. The order is
+        input gate, forget gate, output gate, cell candidate.
+        *Shape:* (n_rows, 4 * width)
+    rows (Tensor): The row that each direction meets at each step of each lane; a
         `separator` between sequences. *Shape:* (n_steps, n_lanes, 2)
     recurrent (Product): The product with the recurrent weights.
     inputs (Optional[StateInputs]): The inputs of other layers.
@@ -101,7 +102,7 @@ def read_lanes(
 
 def find_fastest(width: int) -> Tuple[str, Dict[str, float]]:
     """Find the precision in which this CPU, with the threads it has now, reads many
-    sequences fastest. Products alone do not tell: what they leave in its caches counts.
+    sequences fastest. Products alone do not tell, since caches matter.
 
     width (int): Width of the hidden state of a direction.
     RETURNS (Tuple[str, Dict[str, float]]): Its name, and the seconds a step of each.

@@ -1,5 +1,5 @@
-"""The encoder as tagging on the CPU uses it: without dropout, and with whatever
-depends on a word form alone made beforehand."""
+"""The encoder for tagging on the CPU: without dropout, and in steps, so that what
+depends on a word form alone can be computed once and kept."""
 
 from dataclasses import dataclass
 from typing import Callable, Iterator, Tuple, cast
@@ -13,7 +13,7 @@ from ..network.word_char_encoder import FormTensors, WordCharEncoder
 from .precision import Product
 from .recurrence import N_DIRECTIONS, StateInputs, read_lanes, separator
 
-# How many vectors are made at a time: as many as stay in the CPU's caches.
+# The number of vectors that are made at a time: they stay in the CPU's caches.
 PART_SIZE = 1024
 
 
@@ -21,8 +21,8 @@ PART_SIZE = 1024
 class LaneTensors:
     """Windows over the tokens, laid out in lanes. A position is step * n_lanes + lane.
 
-    n_lanes (int): How many lanes there are.
-    n_steps (int): How many steps each has.
+    n_lanes (int): The number of lanes.
+    n_steps (int): The number of steps of each.
     forward (Tensor): The position at which the forward direction meets each token.
         *Shape:* (n_tokens,)
     backward (Tensor): The same for the backward direction. *Shape:* (n_tokens,)
@@ -65,7 +65,7 @@ class TaggingEncoder:
 
     @property
     def gates_width(self) -> int:
-        """Width of what `form_gates` makes of a form."""
+        """The width of what `form_gates` returns."""
         return len(self._bias)
 
     @property
@@ -84,8 +84,8 @@ class TaggingEncoder:
         return separator(self.gates_width // (4 * N_DIRECTIONS)).repeat(1, N_DIRECTIONS)
 
     def form_gates(self, forms: FormTensors, spacing: Tensor) -> Tensor:
-        """What the gates of the first layer get from forms, but for their static
-        vectors, in both directions. *Shape:* (n_forms, gates_width)
+        """Compute the gates of the first layer from forms, in both directions, without
+        the part of static vectors. *Shape:* (n_forms, gates_width)
 
         forms (FormTensors): The forms.
         spacing (Tensor): The spacing of each. *Shape:* (n_forms,)
@@ -99,7 +99,8 @@ class TaggingEncoder:
         return torch.addmm(self._bias, inputs, self._form_weights)
 
     def vector_gates(self, static_vectors: Tensor) -> Tensor:
-        """What they get from static vectors. *Shape:* (n_forms, gates_width)"""
+        """Compute the part of these gates that comes from static vectors.
+        *Shape:* (n_forms, gates_width)"""
         return static_vectors @ self._vector_weights
 
     def read(
@@ -107,12 +108,12 @@ class TaggingEncoder:
     ) -> Iterator[Tuple[Tensor, Tensor]]:
         """Read windows.
 
-        gates (Tensor): What the gates get from the forms, below the separator.
+        gates (Tensor): The gates of the forms, below the separator.
             *Shape:* (n_rows, gates_width)
         forms (Tensor): The row of the form of each token. *Shape:* (n_tokens,)
         lanes (LaneTensors): The windows.
         YIELDS (Tuple[Tensor, Tensor]): Some of the tokens whose vectors are wanted, and
-            these. *Shape:* (n,) and (n, width)
+            their vectors. *Shape:* (n,) and (n, width)
         """
         states = read_lanes(
             gates.view(N_DIRECTIONS * len(gates), -1),
@@ -126,7 +127,7 @@ class TaggingEncoder:
             yield part, self._finish(found)
 
     def _finish(self, states: Tensor) -> Tensor:
-        """The same as `WordCharEncoder.finish`."""
+        """Do the same as `WordCharEncoder.finish`."""
         sums = torch.empty_like(states).copy_(self.encoder.hidden.bias)
         self._hidden.add_to(sums[None], states[None])
         return self.encoder.layer_norm(functional.elu_(sums).add_(states))
@@ -160,8 +161,8 @@ class _Layer:
 
 
 def _meet(forward: Tensor, backward: Tensor, lanes: LaneTensors) -> Tensor:
-    """Rows of tables, from where the tokens are to where each direction meets them, and
-    row 0 elsewhere. *Shape:* (n_tokens,) to (n_steps, n_lanes, 2)"""
+    """Put the row of each token where each direction meets it, and row 0 elsewhere.
+    *Shape:* (n_tokens,) to (n_steps, n_lanes, 2)"""
     rows = forward.new_zeros(lanes.n_steps * lanes.n_lanes * N_DIRECTIONS)
     rows.index_copy_(0, N_DIRECTIONS * lanes.forward, forward)
     rows.index_copy_(0, N_DIRECTIONS * lanes.backward + 1, backward)
@@ -182,8 +183,8 @@ def _transposed(layer: BidirectionalLSTM, name: str) -> Tensor:
 
 
 def _stack_gates(layer: BidirectionalLSTM, *names: str) -> Tensor:
-    """The sum of some parameters, for each direction, with the output gate before the
-    cell candidate: all that goes through a sigmoid is side by side then.
+    """Return the sum of some parameters, for each direction. The output gate comes
+    before the cell candidate: all that goes through a sigmoid is side by side.
     *Shape:* (2, 4 * hidden_width, ...)"""
     directions = []
     for lstm in (layer.forward_lstm, layer.backward_lstm):

@@ -1,4 +1,4 @@
-"""A stack of bidirectional LSTM layers."""
+"""Bidirectional LSTM layers on top of each other."""
 
 from torch import Tensor, nn
 
@@ -6,11 +6,11 @@ from .lstm import BidirectionalLSTM, locked_dropout, make_reversal
 
 
 class BiLSTM(nn.Module):
-    """Vectors of tokens in context.
+    """A stack of bidirectional LSTM layers that makes vectors of tokens in context.
 
     input_width (int): Width of the inputs.
     width (int): Width of the outputs of every layer: both directions together.
-    depth (int): How many layers.
+    depth (int): The number of layers.
     """
 
     def __init__(self, *, input_width: int, width: int, depth: int) -> None:

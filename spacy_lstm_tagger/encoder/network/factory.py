@@ -1,4 +1,4 @@
-"""The kind of tensor that parameters are."""
+"""The dtype and the device that parameters are made with."""
 
 from typing import Any, Dict
 

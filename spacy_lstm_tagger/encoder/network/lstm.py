@@ -1,5 +1,4 @@
-"""What all our LSTMs share: how they start, how they read padded sequences in both
-directions, and dropout."""
+"""A bidirectional LSTM layer for padded sequences, and dropout after it."""
 
 import torch
 from torch import Tensor, nn
@@ -37,8 +36,8 @@ class BidirectionalLSTM(nn.Module):
 
 
 def make_reversal(lengths: Tensor, max_length: int) -> Tensor:
-    """Flat positions that turn each sequence around within its length, and leave its
-    padding alone. The same positions turn it back.
+    """Return flat positions that turn each sequence around within its length, and leave
+    its padding alone. The same positions turn it back.
 
     lengths (Tensor): *Shape:* (n_sequences,)
     RETURNS (Tensor): *Shape:* (n_sequences * max_length,)
@@ -51,7 +50,7 @@ def make_reversal(lengths: Tensor, max_length: int) -> Tensor:
 
 
 def locked_dropout(X: Tensor, rate: float) -> Tensor:
-    """Dropout with one mask for all steps of a sequence (Gal & Ghahramani, 2016).
+    """Apply dropout with one mask for all steps of a sequence (Gal & Ghahramani, 2016).
 
     X (Tensor): *Shape:* (n_sequences, max_length, width)
     """
@@ -62,11 +61,12 @@ def locked_dropout(X: Tensor, rate: float) -> Tensor:
 
 
 def _initialized_lstm(input_width: int, hidden_width: int) -> nn.LSTM:
-    """One direction, with orthogonal recurrent weights (Saxe et al., 2014) and a
-    forget gate that starts open (Jozefowicz et al., 2015)."""
+    """Return the LSTM of one direction, with orthogonal recurrent weights (Saxe et al.,
+    2014) and a forget gate that starts open (Jozefowicz et al., 2015)."""
     lstm = nn.LSTM(input_width, hidden_width, batch_first=True, **FACTORY)
     for name, parameter in lstm.named_parameters():
-        # Gates are in the order input, forget, cell, output.
+        # The order is that of torch: input gate, forget gate, cell candidate, output
+        # gate.
         gates = parameter.data.chunk(4)
         if name == "bias_ih_l0":
             nn.init.zeros_(parameter)

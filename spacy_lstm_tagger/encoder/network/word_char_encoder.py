@@ -51,8 +51,8 @@ class WordCharEncoder(nn.Module):
     """Word embeddings, character vectors, the spacing of words and, optionally,
     projected static vectors, concatenated and read by a BiLSTM (Plank et al., 2016).
 
-    The module has no training mode: dropout is an argument of `forward`, so that
-    one thread can tag while another one tags, too, or trains.
+    The module has no training mode: dropout is an argument of `forward`, so that one
+    thread can tag while another one tags or trains.
 
     vocabulary (Vocabulary): The words and characters with an embedding.
     width (int): Width of the output.
@@ -101,8 +101,8 @@ class WordCharEncoder(nn.Module):
             embedding_width=character_width,
             width=character_lstm_width,
         )
-        # Zeros for words between spaces, and, so that it changes nothing where there is
-        # nothing to learn from, for the others in the beginning.
+        # Zeros: always for words between spaces, and for the others at the start, so
+        # that they change nothing where there is nothing to learn from.
         self.spacing_embedding = nn.Embedding(
             N_SPACINGS, spacing_width, padding_idx=0, **FACTORY
         )
@@ -120,7 +120,7 @@ class WordCharEncoder(nn.Module):
         # With the usual gain of 1 a few updates make the softmax certain, and what is
         # learned is single words: a small gain leaves time to learn from context.
         nn.init.constant_(self.layer_norm.weight, 0.45)
-        # What whitespace tokens get, which the BiLSTM does not read.
+        # The vector of whitespace tokens, which the BiLSTM does not read.
         self.whitespace = nn.Parameter(torch.zeros(width, **FACTORY))
         nn.init.normal_(self.word_embedding.weight, std=0.1)
         nn.init.zeros_(self.word_embedding.weight[UNKNOWN_WORD])
@@ -141,8 +141,8 @@ class WordCharEncoder(nn.Module):
         """
         forms (FormTensors): The word forms of the batch.
         windows (List[WindowTensors]): The tokens that are not whitespace.
-        sources (Tensor): For each token, where its vector stands among those
-            kept of all windows, or their number for whitespace.
+        sources (Tensor): For each token, the place of its vector among those kept
+            of all windows, or the number of these for whitespace.
             *Shape:* (n_tokens,)
         dropout (float): The dropout rate, 0 for none at all.
         mixed_precision (bool): Whether to multiply in bfloat16 whatever may be.
@@ -168,7 +168,7 @@ class WordCharEncoder(nn.Module):
         ]
 
     def finish(self, states: Tensor) -> Tensor:
-        """Token vectors from the states of the BiLSTM: a feed-forward layer beside
+        """Make token vectors of the states of the BiLSTM: a feed-forward layer beside
         them, and layer normalization. *Shape:* (..., width)"""
         return self.layer_norm(states + functional.elu(self.hidden(states)))
 
@@ -178,7 +178,8 @@ class WordCharEncoder(nn.Module):
         return self
 
     def _form_vectors(self, forms: FormTensors) -> Tensor:
-        """The part of the input that depends on the form alone, always."""
+        """Return the part of the input that depends on the form alone, in training,
+        too."""
         vectors = self.character_lstm(forms.characters, forms.character_lengths)
         if self.vectors_projection is None:
             return vectors

@@ -483,7 +483,7 @@ def test_int8_is_missing_where_torch_has_it_for_gpus_alone(
 
 @pytest.fixture
 def log(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
-    """What spaCy's logger says, which does not pass it on."""
+    """The records of spaCy's logger, which does not pass them on."""
     logger = logging.getLogger("spacy")
     logger.addHandler(caplog.handler)
     with caplog.at_level(logging.INFO, logger="spacy"):

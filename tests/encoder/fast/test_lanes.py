@@ -26,7 +26,7 @@ def window_settings(draw: Any) -> Tuple[int, int]:
 
 
 def runs_of(lanes: Lanes) -> List[numpy.ndarray]:
-    """Where in `lanes` the tokens of each window are: they come window after window."""
+    """Find the tokens of each window in `lanes`: they come window after window."""
     step = numpy.diff(lanes.forward)
     return numpy.split(
         numpy.arange(len(lanes.tokens)), numpy.flatnonzero(step != lanes.n_lanes) + 1
