@@ -1,5 +1,6 @@
 """Runs of sentences, joined for training."""
 
+import random
 import warnings
 from collections import Counter
 from typing import List
@@ -41,6 +42,12 @@ def test_each_sentence_is_seen_alone_and_at_most_once_more_in_a_run() -> None:
     seen = Counter(t.text for eg in runs for t in eg.reference if t.tag_ == "NN")
     assert N_SENTENCES - 4 < len(seen) <= N_SENTENCES
     assert set(seen.values()) == {1}
+
+
+def test_the_lengths_of_runs_vary() -> None:
+    random.seed(0)
+    lengths = Counter(len(eg.reference) // 3 for eg in augment())
+    assert set(lengths) == {1, 2, 3, 4}
 
 
 def test_runs_keep_the_order_of_the_corpus() -> None:
