@@ -61,6 +61,7 @@ from .tags.negation import split_negation
 from .training.annotation import Annotation, UnknownTagError, read_annotation
 from .training.build_vocabulary import find_encoders, set_vocabulary
 from .training.crf_loss import crf_loss, imitation_loss
+from .training.joined import is_joined
 from .training.softmax_loss import softmax_loss, validate_label_smoothing
 
 default_model_config = """
@@ -486,7 +487,7 @@ class LSTMTagger(Tagger):
         dictionary = {}
         if tag_dictionary_min_count is not None:
             dictionary = collect_dictionary(
-                get_examples(),
+                (eg for eg in get_examples() if not is_joined(eg.reference)),
                 min_count=tag_dictionary_min_count,
                 neg_prefix=self.cfg["neg_prefix"],
                 lower=tag_dictionary_lower,

@@ -11,6 +11,7 @@ from spacy.training import Example
 
 from ..tags.attributes import underscore_key
 from ..tags.constraints import get_allowed_tags
+from .joined import mark_as_joined
 
 
 def create_join_augmenter(
@@ -20,8 +21,11 @@ def create_join_augmenter(
     """Create an augmenter that adds, to the examples of a corpus, runs of them
     joined into one: a tagger that has only seen single sentences is worse at whole
     documents. Each example is seen alone and, the last few excepted, once more in
-    a run of 2 to `max_sentences`, so the corpus has to come in its own order. What is
-    left over at the end of the corpus starts the first run of the next pass.
+    a run of 2 to `max_sentences`, so the corpus has to come in its own order. Examples
+    that are left over at the end of the corpus start the first run of the next pass.
+
+    Runs are marked, so that the vocabulary and the tag dictionary do not count their
+    words a second time.
 
     max_sentences (int): The most examples of a run.
     gold_preproc (bool): Whether runs have the tokens of the annotation, instead of
@@ -43,7 +47,9 @@ def create_join_augmenter(
             run.clear()
         run.append(example)
         if len(run) >= run_length:
-            yield join_examples(nlp, run, gold_preproc=gold_preproc)
+            joined = join_examples(nlp, run, gold_preproc=gold_preproc)
+            mark_as_joined(joined)
+            yield joined
             run.clear()
             run_length = random.randint(2, max_sentences)
 
@@ -53,7 +59,7 @@ def create_join_augmenter(
 def join_examples(
     nlp: Language, examples: List[Example], *, gold_preproc: bool
 ) -> Example:
-    """Make one example of several, in their order, with all of their annotations."""
+    """Return one example of several, in their order, with all of their annotations."""
     references = [example.reference for example in examples]
     attributes = _find_allowed_tags_attributes(nlp)
     with warnings.catch_warnings():

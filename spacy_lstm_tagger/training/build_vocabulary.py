@@ -1,4 +1,4 @@
-"""From documents to a vocabulary, and from there to the encoders of a model."""
+"""Build vocabularies of documents, and give them to the encoders of a model."""
 
 from collections import Counter
 from typing import Dict, Iterable, List
@@ -8,6 +8,7 @@ from spacy.tokens import Doc
 from thinc.api import Model
 
 from ..encoder.vocabulary import Vocabulary
+from .joined import is_joined
 
 
 def build_vocabulary(
@@ -20,14 +21,18 @@ def build_vocabulary(
     """Collect the words and characters of the documents. The same documents
     give the same vocabulary, in whatever order they come.
 
-    docs (Iterable[Doc]): The documents. Whitespace tokens are skipped.
-    min_word_count (int): How often a lower-cased form must occur.
-    min_character_count (int): How often a character must occur.
-    from_sample (bool): Recorded in the vocabulary.
+    docs (Iterable[Doc]): The documents. Whitespace tokens are skipped, and so are
+        documents that were joined from others of the corpus.
+    min_word_count (int): The fewest occurrences of a lower-cased form that is known.
+    min_character_count (int): The fewest occurrences of a character that is known.
+    from_sample (bool): Whether the documents are a sample of the corpus: recorded in
+        the vocabulary.
     """
     words: Dict[int, int] = Counter()
     forms: Dict[str, int] = Counter()
     for doc in docs:
+        if is_joined(doc):
+            continue
         for token in doc:
             if not token.is_space:
                 words[token.lower] += 1
@@ -49,7 +54,7 @@ def build_vocabulary(
 
 
 def find_encoders(model: Model) -> List[Model]:
-    """The layers of a model that have a vocabulary."""
+    """Return the layers of a model that have a vocabulary."""
     return [node for node in model.walk() if "build_vocabulary" in node.attrs]
 
 
