@@ -2,23 +2,25 @@
 
 from itertools import combinations
 from pathlib import Path
-from typing import Any, Dict, List, Set
+from typing import Any, Dict, List
 
 import numpy
 import pytest
 import spacy
 import srsly
 from numpy.typing import NDArray
+from spacy.cli.init_config import fill_config
 from spacy.cli.train import train
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin
 from spacy.training.pretrain import pretrain
-from spacy.util import load_config, load_model_from_config
+from spacy.util import load_config
 from spacy.vectors import Vectors
 from util import (
     SMALL,
     TRAIN_DATA,
     encoder_of,
+    run_spacy,
     same_weights,
     tag_all,
     tags_of,
@@ -28,7 +30,8 @@ from util import (
 
 from spacy_lstm_tagger.training.build_vocabulary import build_vocabulary
 
-CONFIGS = Path(__file__).parents[1] / "configs"
+ROOT = Path(__file__).parents[1]
+CONFIGS = ROOT / "configs"
 NAMES = [
     "crf",
     "default",
@@ -60,24 +63,22 @@ Overrides = Dict[str, Any]
 
 
 def tok2vec_of(name: str) -> str:
-    """Where a config has the encoder."""
+    """Return the section of a config that has the encoder."""
     if name == "shared_tok2vec":
         return "components.tok2vec.model"
     return "components.lstm_tagger.model.tok2vec"
 
 
-def make_small(name: str, folder: Path) -> Overrides:
-    """What makes a config small enough for a test, and its corpora."""
+def make_small(name: str, folder: Path, n_copies: int = 1) -> Overrides:
+    """Write the corpora of a config, with so many copies of each document. Returns the
+    settings that make it small enough for a test."""
     tok2vec = tok2vec_of(name)
     overrides = {f"{tok2vec}.{k}": v for k, v in SMALL["model"]["tok2vec"].items()}
-    overrides.update(make_paths(name, folder))
+    overrides.update(make_paths(name, folder, n_copies))
     rate = "training.optimizer.learn_rate"
-    if name == "demo":
-        overrides[rate] = 0.02
-    else:
-        overrides[f"{rate}.initial_rate"] = 0.02
-        overrides[f"{rate}.warmup_steps"] = 5
-        overrides[f"{rate}.total_steps"] = 100
+    overrides[f"{rate}.initial_rate"] = 0.02
+    overrides[f"{rate}.warmup_steps"] = 5
+    overrides[f"{rate}.total_steps"] = 100
     if name == "shared_tok2vec":
         # Otherwise, the parser has no actions for what it sees less than 30 times.
         overrides["components.parser.min_action_freq"] = 1
@@ -87,13 +88,14 @@ def make_small(name: str, folder: Path) -> Overrides:
     return {**overrides, "training.max_steps": 100, "training.eval_frequency": 20}
 
 
-def make_paths(name: str, folder: Path) -> Overrides:
+def make_paths(name: str, folder: Path, n_copies: int) -> Overrides:
     nlp = spacy.blank("en")
     corpus = folder / "train.spacy"
     if name == "shared_tok2vec":
-        DocBin(docs=[make_pair(nlp, *pair) for pair in PAIRS]).to_disk(corpus)
+        docs = [make_pair(nlp, *pair) for pair in PAIRS]
+        DocBin(docs=docs * n_copies).to_disk(corpus)
     else:
-        write_corpus(nlp, corpus)
+        write_corpus(nlp, corpus, TRAIN_DATA * n_copies)
     paths = {"paths.train": str(corpus), "paths.dev": str(corpus)}
     if name == "static_vectors":
         paths["paths.vectors"] = str(write_vectors(folder / "vectors", "default"))
@@ -163,50 +165,186 @@ def train_small(name: str, folder: Path, **changes: Any) -> Language:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_fill_config_keeps_every_setting(name: str) -> None:
-    config = load_config(CONFIGS / f"{name}.cfg")
-    filled = load_model_from_config(config, auto_fill=True).config
-    given = flatten(config)
-    assert given.items() <= flatten(filled).items()
+def test_fill_config_changes_nothing(name: str, tmp_path: Path) -> None:
+    path, filled = CONFIGS / f"{name}.cfg", tmp_path / "filled.cfg"
+    for pretraining in {False, name == "pretraining"}:
+        before, after = fill_config(filled, path, pretraining=pretraining, silent=True)
+        assert after == before
 
 
-GPU_SETTINGS = {
-    "system.gpu_allocator",
-    "nlp.batch_size",
-    "training.batcher.size",
-    "training.batcher.buffer",
+@pytest.mark.parametrize("name", NAMES)
+def test_the_debug_commands_of_spacy_accept_a_config(name: str, tmp_path: Path) -> None:
+    # `debug data` wants a hundred documents.
+    small = make_small(name, tmp_path, n_copies=20)
+    overrides = [x for key, value in small.items() for x in (f"--{key}", value)]
+    path = CONFIGS / f"{name}.cfg"
+    run_spacy("debug", "config", path, *overrides)
+    run_spacy("debug", "data", path, *overrides)
+    printed = run_spacy("debug", "model", path, "lstm_tagger", *overrides)
+    assert "Initialized the model with the training corpus" in printed
+
+
+# What a setting of default.cfg is in a config that does not have it.
+MISSING = "missing"
+MODEL = "components.lstm_tagger.model"
+TOK2VEC = f"{MODEL}.tok2vec"
+CALLBACK = "spacy_lstm_tagger.build_vocabulary.v1"
+
+ENCODER = load_config(CONFIGS / "default.cfg")["components"]["lstm_tagger"]["model"][
+    "tok2vec"
+]
+SHARED_ENCODER = {**ENCODER, "word_dropout": 0.25, "min_character_count": 3}
+PARSER = {
+    "factory": "parser",
+    "moves": None,
+    "update_with_oracle_cut_size": 100,
+    "learn_tokens": False,
+    "min_action_freq": 30,
+    "model.@architectures": "spacy.TransitionBasedParser.v2",
+    "model.state_type": "parser",
+    "model.extra_state_tokens": False,
+    "model.hidden_width": 128,
+    "model.maxout_pieces": 3,
+    "model.use_upper": True,
+    "model.nO": None,
+    "model.tok2vec.@architectures": "spacy.Tok2VecListener.v1",
+    "model.tok2vec.width": "${components.tok2vec.model.width}",
+    "model.tok2vec.upstream": "*",
+    "scorer.@scorers": "spacy.parser_scorer.v1",
 }
-PRECISION = "components.lstm_tagger.model.tok2vec.precision"
-FAST_SETTINGS = {"components.lstm_tagger.model.tok2vec.width"}
-CRF_SETTINGS = {
-    "components.lstm_tagger.label_smoothing",
-    "components.lstm_tagger.model.@architectures",
+PRETRAINING = {
+    "max_epochs": 10,
+    "dropout": 0.2,
+    "n_save_every": None,
+    "n_save_epoch": None,
+    "component": "lstm_tagger",
+    "layer": "tok2vec",
+    "corpus": "corpora.pretrain",
+    "batcher.@batchers": "spacy.batch_by_words.v1",
+    "batcher.size": 3000,
+    "batcher.tolerance": 0.2,
+    "batcher.discard_oversize": False,
+    "batcher.get_length": None,
+    "objective.@architectures": "spacy.PretrainCharacters.v1",
+    "objective.maxout_pieces": 3,
+    "objective.hidden_size": 300,
+    "objective.n_characters": 4,
+    "optimizer.@optimizers": "Adam.v1",
+    "optimizer.L2": 0.0,
+    "optimizer.beta1": 0.9,
+    "optimizer.beta2": 0.999,
+    "optimizer.eps": 1e-8,
+    "optimizer.grad_clip": 1.0,
+    "optimizer.L2_is_weight_decay": True,
+    "optimizer.use_averages": True,
+    "optimizer.learn_rate": 0.001,
+}
+
+# All settings that are others than those of default.cfg.
+DIFFERENCES: Dict[str, Dict[str, Any]] = {
+    "crf": {
+        "components.lstm_tagger.label_smoothing": 0.0,
+        f"{MODEL}.@architectures": "spacy_lstm_tagger.LSTMCRFTagger.v1",
+        f"{MODEL}.decoding": "viterbi",
+        f"{MODEL}.sentences": False,
+    },
+    "demo": {
+        "nlp.batch_size": 1000,
+        "corpora.train.augmenter.@augmenters": MISSING,
+        "corpora.train.augmenter.max_sentences": MISSING,
+        "corpora.train.augmenter.gold_preproc": MISSING,
+        "corpora.train.augmenter": None,
+        "training.max_steps": 500,
+        "training.eval_frequency": 100,
+        "training.batcher.size": 400,
+        "training.optimizer.beta2": 0.999,
+        "training.optimizer.L2": 0.01,
+        "training.optimizer.learn_rate.warmup_steps": 0,
+        "training.optimizer.learn_rate.total_steps": 10000,
+        f"{TOK2VEC}.width": 200,
+        f"{TOK2VEC}.word_width": 64,
+        f"{TOK2VEC}.character_width": 32,
+        f"{TOK2VEC}.character_lstm_width": 100,
+        f"{TOK2VEC}.word_dropout": 0.25,
+        f"{TOK2VEC}.min_character_count": 1,
+    },
+    "fast": {f"{TOK2VEC}.width": 128, f"{TOK2VEC}.precision": "auto"},
+    "gpu": {
+        "system.gpu_allocator": "pytorch",
+        "nlp.batch_size": 512,
+        "training.batcher.size": 2000,
+        "training.batcher.buffer": 512,
+        f"{TOK2VEC}.precision": "auto",
+    },
+    "pretraining": {
+        "paths.raw_text": None,
+        "corpora.pretrain.@readers": "spacy.JsonlCorpus.v1",
+        "corpora.pretrain.path": "${paths.raw_text}",
+        "corpora.pretrain.min_length": 5,
+        "corpora.pretrain.max_length": 500,
+        "corpora.pretrain.limit": 0,
+        "initialize.before_init": MISSING,
+        "initialize.before_init.@callbacks": CALLBACK,
+        "initialize.before_init.corpus": "${corpora.pretrain}",
+        "initialize.before_init.max_docs": 1_000_000,
+        # The counts are those of the raw text.
+        f"{TOK2VEC}.word_dropout": 1.5,
+        f"{TOK2VEC}.min_word_count": 3,
+        f"{TOK2VEC}.min_character_count": 10,
+        **{f"pretraining.{key}": PRETRAINING[key] for key in PRETRAINING},
+    },
+    "shared_tok2vec": {
+        "nlp.pipeline": ["tok2vec", "lstm_tagger", "parser"],
+        "nlp.batch_size": 64,
+        "corpora.train.gold_preproc": False,
+        "corpora.train.augmenter.@augmenters": MISSING,
+        "corpora.train.augmenter.max_sentences": MISSING,
+        "corpora.train.augmenter.gold_preproc": MISSING,
+        "corpora.train.augmenter": None,
+        "corpora.dev.gold_preproc": False,
+        "training.score_weights.tag_acc": 0.5,
+        "training.score_weights.dep_uas": 0.0,
+        "training.score_weights.dep_las": 0.5,
+        "training.score_weights.dep_las_per_type": None,
+        "training.score_weights.sents_p": None,
+        "training.score_weights.sents_r": None,
+        "training.score_weights.sents_f": 0.0,
+        "initialize.before_init": MISSING,
+        "initialize.before_init.@callbacks": CALLBACK,
+        "initialize.before_init.corpus": "${corpora.train}",
+        "initialize.before_init.max_docs": 1_000_000,
+        "components.tok2vec.factory": "tok2vec",
+        **{f"components.tok2vec.model.{key}": SHARED_ENCODER[key] for key in ENCODER},
+        **{f"components.parser.{key}": PARSER[key] for key in PARSER},
+        **{f"{TOK2VEC}.{key}": MISSING for key in ENCODER},
+        f"{TOK2VEC}.@architectures": "spacy.Tok2VecListener.v1",
+        f"{TOK2VEC}.width": "${components.tok2vec.model.width}",
+        f"{TOK2VEC}.upstream": "*",
+    },
+    "static_vectors": {f"{TOK2VEC}.include_static_vectors": True},
 }
 
 
-@pytest.mark.parametrize(
-    "name,changed",
-    [
-        ("crf", CRF_SETTINGS),
-        ("fast", FAST_SETTINGS),
-        ("gpu", GPU_SETTINGS),
-        ("pretraining", set()),
-        ("static_vectors", set()),
-    ],
-)
-def test_a_variant_has_the_other_settings_of_the_default(
-    name: str, changed: Set[str]
-) -> None:
+@pytest.mark.parametrize("name", sorted(DIFFERENCES))
+def test_a_variant_has_the_other_settings_of_the_default(name: str) -> None:
     default = flatten(load_config(CONFIGS / "default.cfg"))
     variant = flatten(load_config(CONFIGS / f"{name}.cfg"))
-    assert {key for key in default if variant.get(key) != default[key]} == changed
-    # The default of the architecture is float32.
-    is_auto = variant.get(PRECISION) == "auto"
-    assert is_auto == (name in ("fast", "gpu"))
+    assert find_differences(default, variant) == DIFFERENCES[name]
+
+
+def find_differences(
+    default: Dict[str, Any], variant: Dict[str, Any]
+) -> Dict[str, Any]:
+    """Find the settings of a variant that are others than those of the default."""
+    return {
+        key: variant.get(key, MISSING)
+        for key in {**default, **variant}
+        if variant.get(key, MISSING) != default.get(key, MISSING)
+    }
 
 
 def flatten(config: Dict[str, Any], prefix: str = "") -> Dict[str, Any]:
-    """The settings by their dotted names."""
+    """Return the settings by their dotted names."""
     flat = {}
     for key, value in config.items():
         if isinstance(value, dict):
@@ -262,7 +400,7 @@ def test_a_shared_encoder_has_the_vocabulary_of_the_whole_training_data(
 
 @pytest.fixture(scope="module")
 def pretrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What `spacy pretrain` makes of the config as it is."""
+    """The folder that `spacy pretrain` fills with the config as it is."""
     folder = tmp_path_factory.mktemp("pretrained")
     small = {**make_small("pretraining", folder), "pretraining.max_epochs": 2}
     config = load_config(CONFIGS / "pretraining.cfg", overrides=small, interpolate=True)
