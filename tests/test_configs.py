@@ -1,5 +1,7 @@
 """The configs in configs/: each trains what its first lines say it is for."""
 
+import shlex
+import shutil
 from itertools import combinations
 from pathlib import Path
 from typing import Any, Dict, List
@@ -27,6 +29,7 @@ from util import (
     torch_weights,
     write_corpus,
 )
+from weasel.util import load_project_config
 
 from spacy_lstm_tagger.training.build_vocabulary import build_vocabulary
 
@@ -182,6 +185,37 @@ def test_the_debug_commands_of_spacy_accept_a_config(name: str, tmp_path: Path) 
     run_spacy("debug", "data", path, *overrides)
     printed = run_spacy("debug", "model", path, "lstm_tagger", *overrides)
     assert "Initialized the model with the training corpus" in printed
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_project_trains_and_evaluates_with_a_config(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "my data"
+    folder.mkdir()
+    small = make_small(name, folder)
+    paths = {
+        key.removeprefix("paths."): value
+        for key, value in small.items()
+        if key.startswith("paths.")
+    }
+    steps = {"max_steps": 2, "eval_frequency": 1, "config": name}
+    variables = {**paths, **steps, "test": paths["dev"]}
+    project = load_project_config(
+        ROOT, overrides={f"vars.{key}": value for key, value in variables.items()}
+    )
+    scripts = {command["name"]: command["script"] for command in project["commands"]}
+    (train,), (evaluate,) = (
+        map(shlex.split, scripts[n]) for n in ("train", "evaluate")
+    )
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(CONFIGS, "configs")
+    Path("metrics").mkdir()
+    encoder = [f"--{k}={v}" for k, v in small.items() if k.startswith("components.")]
+    run_spacy(*train[3:], *encoder)
+    run_spacy(*evaluate[3:])
+    (metrics,) = Path("metrics").iterdir()
+    assert "tag_acc" in srsly.read_json(metrics)
 
 
 # What a setting of default.cfg is in a config that does not have it.

@@ -1,12 +1,14 @@
-"""The workflows of project.yml, in small copies of the project: what comes of them."""
+"""The workflows of project.yml and their results, in small copies of the project, on
+paths with spaces."""
 
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
-from typing import Any, Dict, Iterable, Iterator
+from typing import Any, Dict, Iterable, Iterator, List
 
 import pytest
 import spacy
@@ -14,13 +16,17 @@ import srsly
 from spacy.training import Corpus
 from spacy.util import load_config
 from util import SMALL, TRAIN_DATA, encoder_of, run_spacy, write_corpus
-from weasel.util import get_checksum
+from weasel.cli import run as weasel_run
+from weasel.util import get_checksum, load_project_config
+
+# Adds its commands to spaCy's.
+import spacy_lstm_tagger.cli  # noqa: F401
 
 ROOT = Path(__file__).parents[1]
 NAME = "small_tagger"
 
 # The sample, instead of the treebank of the project.
-SAMPLE = {"treebank": "assets/sample", "prefix": ""}
+SAMPLE = {"treebank": "assets/my sample", "prefix": ""}
 STEPS = {"max_steps": 40, "eval_frequency": 20, "stock_max_steps": 2}
 
 
@@ -35,8 +41,10 @@ def environment() -> Iterator[None]:
 
 def copy_project(folder: Path) -> Path:
     """A copy of the project whose pipelines are small."""
+    folder = folder / "my project"
     for name in ("configs", "benchmarks", "assets/sample"):
         shutil.copytree(ROOT / name, folder / name)
+    shutil.copytree(ROOT / "assets/sample", folder / SAMPLE["treebank"])
     for name in ("project.yml", "assets/fetch.py"):
         shutil.copy(ROOT / name, folder / name)
     for name in ("default", "demo", "pretraining"):
@@ -49,10 +57,40 @@ def copy_project(folder: Path) -> Path:
 
 
 def run(project: Path, name: str, **variables: Any) -> str:
-    """Run a workflow. Returns what spaCy prints, which is not what its commands do."""
+    """Run a workflow, with spaCy's commands in this process: what they import is there
+    already. Returns what the workflow and they print."""
     variables = {"package_name": NAME, **STEPS, **variables}
     overrides = [x for k, v in variables.items() for x in (f"--vars.{k}", v)]
-    return run_spacy("project", "run", name, project, *overrides)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(weasel_run, "run_command", run_command)
+        return run_spacy("project", "run", name, project, *overrides)
+
+
+def run_command(command: List[str], **settings: Any) -> None:
+    if command[:3] == [sys.executable, "-m", "spacy"]:
+        print(run_spacy(*command[3:]))
+    else:
+        subprocess.run(command, check=True)
+
+
+PATHS = ("treebank", "prefix", "train", "dev", "test", "raw_text", "vectors", "config")
+
+
+def read_scripts(separator: str) -> List[List[str]]:
+    """Read the arguments of all commands, where all paths have two words."""
+    variables = {f"vars.{name}": f"my{separator}{name}" for name in PATHS}
+    project = load_project_config(ROOT, overrides=variables)
+    scripts = [
+        script for command in project["commands"] for script in command["script"]
+    ]
+    return [shlex.split(script) for script in scripts]
+
+
+def test_a_path_with_a_space_is_one_argument() -> None:
+    without = read_scripts(separator="~")
+    assert any("~" in argument for command in without for argument in command)
+    wanted = [[argument.replace("~", " ") for argument in cmd] for cmd in without]
+    assert read_scripts(separator=" ") == wanted
 
 
 def evaluate(project: Path, test: str) -> float:
@@ -67,7 +105,7 @@ def read_accuracy(project: Path) -> float:
 
 
 def reported_accuracy(project: Path) -> float:
-    """What the HTML file says of all words, in per cent."""
+    """Return the accuracy of all words in the HTML file, in per cent."""
     html = (project / "metrics" / f"{NAME}.html").read_text(encoding="utf8")
     assert html.lstrip().startswith("<!DOCTYPE html>")
     text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html))
@@ -95,7 +133,7 @@ def read_best(project: Path) -> Dict[str, bytes]:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What `all` makes of the sample."""
+    """A project after `all` was run with the sample."""
     project = copy_project(tmp_path_factory.mktemp("all"))
     run(project, "all", **SAMPLE)
     return project
@@ -125,21 +163,21 @@ def test_all_does_nothing_twice(project: Path) -> None:
     # `fetch` finds out by itself.
     assert printed.count("nothing changed") == 5
     assert re.findall("Running command: (.*)", printed) == [
-        f"{sys.executable} assets/fetch.py assets/sample/"
+        f"{sys.executable} assets/fetch.py 'assets/my sample/'"
     ]
 
 
 def test_own_trains_on_files_of_spacys(tmp_path: Path) -> None:
     project = copy_project(tmp_path)
-    (project / "my").mkdir()
-    files = {split: f"my/{split}.spacy" for split in ("train", "dev", "test")}
+    (project / "my data").mkdir()
+    files = {split: f"my data/{split}.spacy" for split in ("train", "dev", "test")}
     for path in files.values():
         write_corpus(spacy.blank("en"), project / path)
     run(project, "own", **files)
     nlp = spacy.load(project / "training" / NAME / "model-best")
     tags = {tag for _, tags in TRAIN_DATA for tag in tags}
     assert set(nlp.get_pipe("lstm_tagger").labels) == tags
-    accuracy = evaluate(project, "my/test.spacy")
+    accuracy = evaluate(project, "my data/test.spacy")
     assert read_accuracy(project) == pytest.approx(accuracy)
     assert reported_accuracy(project) == pytest.approx(100 * accuracy, abs=0.005)
     assert (
@@ -152,8 +190,8 @@ def test_pretrain_trains_on_from_raw_text(tmp_path: Path) -> None:
     project = copy_project(tmp_path)
     # A word needs three occurrences.
     texts = ["Quokkas never read the paper on Monday ."] * 3
-    srsly.write_jsonl(project / "my.jsonl", [{"text": text} for text in texts])
-    run(project, "pretrain", raw_text="my.jsonl", pretrain_epochs=1, **SAMPLE)
+    srsly.write_jsonl(project / "my texts.jsonl", [{"text": text} for text in texts])
+    run(project, "pretrain", raw_text="my texts.jsonl", pretrain_epochs=1, **SAMPLE)
     nlp = spacy.load(project / "training" / NAME / "model-best")
     vocabulary = encoder_of(nlp).shims[0].module.vocabulary
     words = {nlp.vocab.strings[word.lower()] for word in texts[0].split()}
@@ -177,17 +215,14 @@ def test_compare_prints_and_saves_the_accuracy_of_both_taggers(
         assert f"| {' | '.join(cells)} |" in printed
 
 
-def test_demo_measures_its_tagger_and_shows_what_it_does(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_demo_measures_its_tagger_and_shows_what_it_does(tmp_path: Path) -> None:
     project = copy_project(tmp_path)
     path = project / "configs" / "demo.cfg"
     config = load_config(path)
     config["training"].update(max_steps=20, eval_frequency=10)
     config.to_disk(path)
-    run(project, "demo")
+    printed = run(project, "demo")
     assert 0 < srsly.read_json(project / "metrics" / "demo.json")["tag_acc"] < 1
-    printed = capfd.readouterr().out
     nlp = spacy.load(project / "training" / "demo" / "model-best")
     for token in nlp("Can you send me the photos before Friday?"):
         assert re.search(rf"{re.escape(token.text)} +{re.escape(token.tag_)} ", printed)
