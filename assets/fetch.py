@@ -3,7 +3,7 @@
 
     python assets/fetch.py assets/en_ewt-ud-
 
-fetches those whose place starts like this. What is in place already is used as it is.
+fetches those whose path starts like this. Files that are in place are used as they are.
 """
 
 import shutil
@@ -20,8 +20,8 @@ Asset = Dict[str, Any]
 
 
 def main(prefix: str) -> None:
-    """Fetch. Where a file has another checksum than the project names, that is an
-    error, and the file is not put in place."""
+    """Fetch the assets whose path starts with the prefix. A file that does not have the
+    checksum of project.yml is an error, and is not put in place."""
     assets = load_project_config(Path())["assets"]
     pinned = [asset for asset in assets if "commit" in asset.get("git", {})]
     wanted = [asset for asset in pinned if asset["dest"].startswith(prefix)]

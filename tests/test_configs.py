@@ -218,7 +218,7 @@ def test_the_project_trains_and_evaluates_with_a_config(
     assert "tag_acc" in srsly.read_json(metrics)
 
 
-# What a setting of default.cfg is in a config that does not have it.
+# Stands for the value of a setting that a config does not have.
 MISSING = "missing"
 MODEL = "components.lstm_tagger.model"
 TOK2VEC = f"{MODEL}.tok2vec"

@@ -330,7 +330,7 @@ def test_fetch_refuses_text_with_another_checksum(
 
 
 def test_all_fetches_first(assets: Dict[Path, str], tmp_path: Path) -> None:
-    # What is fetched is no CoNLL-U: the next step fails.
+    # The fetched files are no CoNLL-U: the next step fails.
     with pytest.raises(AssertionError):
         run_spacy("project", "run", "all", tmp_path)
     assert read_all(assets) == assets

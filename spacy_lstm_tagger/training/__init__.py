@@ -1,2 +1,2 @@
-"""What training adds: annotation, losses, augmenters, callbacks and vocabularies.
-Imports `encoder`, `tags` and `crf`."""
+"""Annotation, losses, augmenters, callbacks and vocabularies: all that only training
+needs. May import `encoder`, `tags` and `crf`."""

@@ -24,8 +24,9 @@ def crf_loss(
     *,
     label_smoothing: float,
 ) -> Tuple[float, ChainScores]:
-    """Find the negative log-likelihood of what is known of the tags, in nats, and its
-    gradient. The arguments are those of `softmax_loss`, with the scores of a CRF."""
+    """Find the negative log-likelihood of the annotation under a linear-chain CRF
+    (Lafferty et al., 2001), in nats, and its gradient. The arguments are those of
+    `softmax_loss`, with the scores of a CRF."""
     lattice = _make_lattice(ops, docs, scores, domain)
     in_chains = negative_log_likelihood(
         lattice.emissions[lattice.chained],
@@ -52,14 +53,16 @@ def crf_loss(
 def imitation_loss(
     ops: Ops, docs: Sequence[Doc], student: ChainScores, teacher: ChainScores
 ) -> Tuple[float, ChainScores]:
-    """Find the gradient of the cross-entropy between the tag sequences that a teacher
-    expects and those that a student does, and the sum of the squared differences
-    between their marginal probabilities.
+    """Find the gradient of the cross-entropy between the tag sequences of a teacher and
+    those of a student, and the sum of the squared differences between their marginal
+    probabilities.
 
-    ops (Ops): What the scores are computed with.
+    ops (Ops): The operations that compute the scores.
     docs (Sequence[Doc]): The documents.
-    student (ChainScores): The scores that the gradient is for.
-    teacher (ChainScores): Those that it is taught by.
+    student (ChainScores): The scores of the model that learns.
+    teacher (ChainScores): The scores of the model that it learns from.
+    RETURNS (Tuple[float, ChainScores]): The loss, and the gradient for the scores of
+        the student.
     """
     probabilities, found = _expect(ops, docs, student)
     taught_probabilities, taught = _expect(ops, docs, teacher)
@@ -71,7 +74,8 @@ def imitation_loss(
 def _expect(
     ops: Ops, docs: Sequence[Doc], scores: ChainScores
 ) -> Tuple[NDArray, Expectations]:
-    """The probabilities of the tags of all tokens, and what the chains expect."""
+    """Return the probabilities of the tags of all tokens, and the expectations of the
+    chains."""
     lattice = _make_lattice(ops, docs, scores)
     emissions = lattice.emissions.astype("float64")
     found = find_expectations(emissions[lattice.chained], lattice.lengths, scores.chain)
@@ -99,7 +103,7 @@ def _make_lattice(
 def _to_scores(
     ops: Ops, docs: Sequence[Doc], gradient: NDArray, chain: Chain, scores: ChainScores
 ) -> ChainScores:
-    """A gradient in the form of the scores that it is for."""
+    """Return a gradient in the form of its scores."""
     lengths = ops.asarray1i([len(doc) for doc in docs])
     rows = ops.unflatten(ops.asarray2f(cast(Any, gradient)), lengths)
     return ChainScores(rows, chain, scores.decoding)

@@ -32,16 +32,18 @@ def softmax_loss(
     *,
     label_smoothing: float,
 ) -> Tuple[float, List[Floats2d]]:
-    """Find the gradient of the negative log-likelihood of what is known of the tags,
-    and the sum of its squares, which spaCy's `tagger` reports as the loss.
+    """Find the gradient of the negative log-likelihood of the annotation, and the sum
+    of its squares, which spaCy's `tagger` reports as the loss.
 
-    ops (Ops): What the probabilities are computed with.
+    ops (Ops): The operations that compute the probabilities.
     docs (Sequence[Doc]): The documents.
     probabilities (Sequence[Floats2d]): For each of them. *Shape:* (n_tokens, n_labels)
-    annotation (Annotation): What is known of all of their tokens.
+    annotation (Annotation): The annotation of all of their tokens.
     domain (Optional[NDArray[numpy.bool_]]): The tags that the model may choose for all
         tokens, None for any. *Shape:* (n_tokens, n_labels)
     label_smoothing (float): The probability shared by the other tags.
+    RETURNS (Tuple[float, List[Floats2d]]): The loss, and the gradient for the scores of
+        each document before the softmax.
     """
     flat = cast(Floats2d, ops.flatten(probabilities))
     gradient = cross_entropy_gradient(
@@ -65,7 +67,7 @@ def cross_entropy_gradient(
     *,
     label_smoothing: float,
 ) -> Floats2d:
-    """The gradient of the negative log-likelihood of what is known of the tags, with
+    """Return the gradient of the negative log-likelihood of the annotation, with
     respect to the scores before the softmax.
 
     probabilities (Floats2d): *Shape:* (n_tokens, n_labels)
@@ -98,8 +100,9 @@ def cross_entropy_gradient(
 def exclude_tags(
     gradient: Floats2d, probabilities: Floats2d, tokens: Ints1d, tags: Ints1d
 ) -> None:
-    """Change the gradient where a tag is known not to be the one. It is pushed down by
-    its own probability, and no other tag is touched, as in spaCy's `tagger`.
+    """Change the gradient of tokens that are known not to have a tag: it lowers the
+    score of that tag in proportion to its probability, and leaves the other tags alone,
+    as in spaCy's `tagger`.
 
     gradient (Floats2d): Changed in place. *Shape:* (n_tokens, n_labels)
     probabilities (Floats2d): *Shape:* (n_tokens, n_labels)

@@ -1,4 +1,4 @@
-"""`spacy pretrain` and what training makes of its weights."""
+"""`spacy pretrain`, and training that starts from its weights."""
 
 from pathlib import Path
 from typing import Any, Dict, List, Tuple
@@ -142,7 +142,7 @@ def pretraining_of(component: str, layer: str) -> str:
 CONFIGS = {
     "own": OWN + pretraining_of("lstm_tagger", "tok2vec"),
     "shared": SHARED + pretraining_of("tok2vec", ""),
-    # What the listener listens to is pretrained.
+    # The encoder that the listener gets its vectors from is pretrained.
     "listener": SHARED + pretraining_of("lstm_tagger", "tok2vec"),
 }
 

@@ -1,4 +1,4 @@
-"""How spaCy trains the component: its loop, its options, and what comes of them."""
+"""Training the component with spaCy: the loop, its options, and their results."""
 
 import copy
 import io
@@ -66,7 +66,7 @@ def make_config(tmp_path: Path, **training: Any) -> Config:
 
 
 def run_training(config: Config, output: Optional[Path] = None) -> Language:
-    """What `spacy train` does, and the pipeline that comes out of it."""
+    """Train as `spacy train` does, and return the pipeline."""
     if output:
         output.mkdir()
     nlp = init_nlp(config)
