@@ -1,18 +1,20 @@
-from typing import Iterator
+import os
+
+# More threads gain nothing at this size and, where cores are busy, wait for each other
+# many times as long as they compute. Read by torch when it is imported, here and in
+# all processes that tests start.
+os.environ["OMP_NUM_THREADS"] = "1"
 
 import pytest
-import torch
+from hypothesis import HealthCheck, settings
 from spacy.language import Language
 from util import make_trained
 
-
-@pytest.fixture(scope="session", autouse=True)
-def one_thread() -> Iterator[None]:
-    """More threads gain nothing at this size, and take cores from other work."""
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(n_threads)
+# No test fails because a machine is slow.
+settings.register_profile(
+    "patient", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,5 @@
-"""A pytest plugin that makes `tagger` a name of our factory, so that spaCy's own
-tests of its tagger test ours: pytest -p spacy_tagger_plugin --pyargs spacy.tests."""
+"""A pytest plugin that makes `tagger` a name of our factory. spaCy's own tests of its
+tagger then test ours: pytest -p spacy_tagger_plugin --pyargs spacy.tests."""
 
 import dataclasses
 from typing import Any
@@ -13,7 +13,7 @@ from spacy_lstm_tagger.lstm_tagger import LSTMTagger, make_lstm_tagger
 
 
 def check_tagger() -> None:
-    """Fail if `tagger` is spaCy's: its tests would then say nothing of ours."""
+    """Fail if `tagger` is spaCy's factory, since its tests would not test ours."""
     component = spacy.blank("en").add_pipe("tagger")
     if not isinstance(component, LSTMTagger):
         raise pytest.UsageError(f"'tagger' gives {component!r}, not an LSTMTagger.")
@@ -30,8 +30,8 @@ def pytest_configure(config: Any) -> None:
 
 @pytest.fixture(autouse=True)
 def seed() -> None:
-    """spaCy's tests train without a seed of their own. Chance must not decide: with
-    one seed in ten, `test_incomplete_data` finds another tag for its unseen word."""
+    """Train with the same seed in every test: spaCy's tests set none, and with one seed
+    in ten `test_incomplete_data` finds another tag for its unseen word."""
     fix_random_seed(0)
 
 

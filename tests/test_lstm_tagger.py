@@ -62,7 +62,7 @@ def softmax(logits: NDArray) -> NDArray:
     return powers / powers.sum(axis=1, keepdims=True)
 
 
-def run_script(script: str, timeout: int = 100) -> str:
+def run_script(script: str, timeout: int = 600) -> str:
     """Run a script in a process of its own, which a deadlock can't outlive."""
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(script)],
@@ -896,7 +896,7 @@ def test_spawned_processes_tag(tmp_path: Path) -> None:
     path = tmp_path / "spawn.py"
     path.write_text(textwrap.dedent(script))
     done = subprocess.run(
-        [sys.executable, str(path)], capture_output=True, text=True, timeout=100
+        [sys.executable, str(path)], capture_output=True, text=True, timeout=600
     )
     assert done.stdout.strip() == "same", done.stderr
 
