@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Dict, Set
 
 import pytest
+import srsly
 from packaging.requirements import Requirement
 
 if sys.version_info >= (3, 11):
@@ -62,3 +63,14 @@ def test_the_installed_package_has_all_files_of_the_source() -> None:
     ]
     assert {"py.typed", "evaluation/report/templates/report.html"} <= set(names)
     assert [name for name in names if not installed.joinpath(name).is_file()] == []
+
+
+def test_the_workflow_runs_every_job() -> None:
+    workflow = srsly.read_yaml(ROOT / ".github" / "workflows" / "ci.yml")
+    run = {
+        step["run"]
+        for job in workflow["jobs"].values()
+        for step in job["steps"]
+        if "run" in step
+    }
+    assert run == {"bash .ci/run", "bash .ci/oldest"}

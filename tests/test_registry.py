@@ -139,8 +139,9 @@ def test_the_meta_of_the_factory_is_that_of_the_stock_tagger() -> None:
     nlp.add_pipe("lstm_tagger")
     ours, stock = nlp.get_factory_meta("lstm_tagger"), nlp.get_factory_meta("tagger")
     assert ours.assigns == stock.assigns == ["token.tag"]
-    assert ours.default_score_weights == stock.default_score_weights
-    assert ours.scores == stock.scores
+    # spaCy before 3.8 names fewer.
+    assert ours.default_score_weights.items() >= stock.default_score_weights.items()
+    assert set(ours.scores) >= set(stock.scores)
     assert ours.default_config["scorer"] == stock.default_config["scorer"]
     for key in ("overwrite", "neg_prefix", "label_smoothing"):
         assert ours.default_config[key] == stock.default_config[key]
