@@ -38,7 +38,7 @@ SENTENCES = [[0, 1], [2, 3, 4]]
 def configure(
     architecture: str = CRF, model: Optional[Dict[str, Any]] = None, **settings: Any
 ) -> Dict[str, Any]:
-    """The config of a small tagger, with other settings of its model and its own."""
+    """Return the config of a small tagger, with settings of its model and its own."""
     config = small()
     config["model"]["tok2vec"]["@architectures"] = ENCODER
     config["model"].update({"@architectures": architecture, **(model or {})})
@@ -52,7 +52,7 @@ def get_tagger(nlp: Language, name: str = "lstm_tagger") -> LSTMTagger:
 
 
 def node_with(nlp: Language, parameter: str) -> Model:
-    """The layer that has a parameter of this name."""
+    """Return the layer that has a parameter of this name."""
     nodes = list(get_tagger(nlp).model.walk())
     return next(node for node in nodes if node.has_param(parameter))
 
@@ -62,7 +62,7 @@ def chain_node(nlp: Language) -> Model:
 
 
 def output_node(nlp: Language) -> Model:
-    """The layer that makes the scores of tags from token vectors."""
+    """Return the layer that makes the scores of tags from token vectors."""
     return get_tagger(nlp).model.get_ref("output_layer")
 
 
@@ -82,8 +82,8 @@ def randomize(nlp: Language, seed: int = 0, scale: float = 1.0) -> Language:
 def initialize(
     config: Optional[Dict[str, Any]] = None, data: Any = FEW_TAGS, **settings: Any
 ) -> Language:
-    """A tagger of three tags, or those of the data, that was initialized with these
-    settings. Of a language that is built faster than English."""
+    """Return a tagger of the tags of the data, initialized with these settings. Its
+    language is built faster than English."""
     fix_random_seed(0)
     nlp = spacy.blank("xx")
     nlp.add_pipe("lstm_tagger", config=configure() if config is None else config)
@@ -93,7 +93,7 @@ def initialize(
 
 
 def few_tags(config: Optional[Dict[str, Any]] = None, seed: int = 0) -> Language:
-    """A tagger of three tags with random scores."""
+    """Return a tagger of three tags with random scores."""
     return randomize(initialize(config), seed)
 
 
@@ -108,7 +108,7 @@ def probabilities(nlp: Language, words: List[str], allowed: Any = None) -> NDArr
 def random_scores(
     lengths: Sequence[int], *, by_sentence: bool = False, seed: int = 0
 ) -> ChainScores:
-    """Random scores, like those that a model of three tags gives for documents."""
+    """Return random scores, as a model of three tags gives them for documents."""
     rng = numpy.random.default_rng(seed)
     chain = Chain(rng.normal(size=3), rng.normal(size=(3, 3)), rng.normal(size=3))
     emissions = [rng.normal(size=(length, 3)).astype("float32") for length in lengths]
@@ -136,7 +136,8 @@ class AllSequences(NamedTuple):
 def enumerate_document(
     emissions: NDArray, chain: Optional[Chain] = None, groups: Iterable[List[int]] = ()
 ) -> AllSequences:
-    """Written down independently: all sequences of tags and their scores, normalized.
+    """Return all sequences of tags and their normalized scores, computed without the
+    code under test.
 
     groups (Iterable[List[int]]): The tokens of each chain. All others are tagged by
         themselves.

@@ -48,7 +48,7 @@ TRAIN_DATA: List[Tuple[List[str], List[str]]] = [
 
 
 def small(**settings: Any) -> Dict[str, Any]:
-    """SMALL with other settings of its encoder."""
+    """Return SMALL with other settings of its encoder."""
     config = copy.deepcopy(SMALL)
     config["model"]["tok2vec"].update(settings)
     return config
@@ -57,7 +57,8 @@ def small(**settings: Any) -> Dict[str, Any]:
 def make_examples(
     nlp: Language, data: Sequence[Tuple[List[str], Optional[List[str]]]] = TRAIN_DATA
 ) -> List[Example]:
-    """Examples of words and their tags. No tags, None, gives none; nor does ""."""
+    """Return examples of words and their tags. A sentence with None for its tags has no
+    tags; a token with "" has none."""
     return [
         Example(Doc(nlp.vocab, words=words), Doc(nlp.vocab, words=words, tags=tags))
         for words, tags in data
@@ -69,7 +70,7 @@ def make_untrained(
     config: Dict[str, Any] = SMALL,
     seed: int = 0,
 ) -> Language:
-    """A pipeline of one lstm_tagger, initialized with the data."""
+    """Return a pipeline of one lstm_tagger, initialized with the data."""
     fix_random_seed(seed)
     nlp = spacy.blank("en")
     nlp.add_pipe("lstm_tagger", config=copy.deepcopy(config))
@@ -83,7 +84,7 @@ def make_trained(
     seed: int = 0,
     steps: int = 60,
 ) -> Language:
-    """The same, trained until it knows the data."""
+    """Return the same pipeline, trained until it knows the data."""
     nlp = make_untrained(data, config, seed)
     sgd = nlp.create_optimizer()
     sgd.learn_rate = 0.01
@@ -94,7 +95,7 @@ def make_trained(
 
 
 def make_doc(nlp: Language, words: Sequence[str] = TRAIN_DATA[0][0]) -> Doc:
-    """A document without annotations."""
+    """Return a document without annotations."""
     return Doc(nlp.vocab, words=list(words))
 
 
@@ -103,31 +104,31 @@ def tags_of(doc: Doc) -> List[str]:
 
 
 def tag_all(nlp: Language) -> List[List[str]]:
-    """What the pipeline makes of the sentences it was trained on."""
+    """Return the tags of the sentences that the pipeline was trained on."""
     return [tags_of(nlp(make_doc(nlp, words))) for words, _ in TRAIN_DATA]
 
 
 def encoder_of(nlp: Language, name: str = "lstm_tagger") -> Any:
-    """The thinc layer around the torch module."""
+    """Return the thinc layer around the torch module."""
     model = nlp.get_pipe(name).model  # type: ignore[attr-defined]
     return next(node for node in model.walk() if node.name == "word_char_bilstm")
 
 
 def assert_as_plain(encoder: Any, docs: List[Doc]) -> None:
-    """That tagging gives the vectors of the network without dropout."""
+    """Check that tagging gives the vectors of the network without dropout."""
     wanted, _ = run_network(encoder, docs, is_train=False)
     for found, plain in zip(encoder.predict(docs), wanted, strict=True):
         numpy.testing.assert_allclose(found, plain, atol=1e-5)
 
 
 def torch_weights(nlp: Language, name: str = "lstm_tagger") -> Dict[str, NDArray]:
-    """Copies of the parameters of the torch module."""
+    """Return copies of the parameters of the torch module."""
     module = encoder_of(nlp, name).shims[0].module
     return {k: v.detach().numpy().copy() for k, v in module.named_parameters()}
 
 
 def all_weights(nlp: Language, name: str = "lstm_tagger") -> Dict[str, NDArray]:
-    """Copies of all parameters of a component, torch's and thinc's."""
+    """Return copies of all parameters of a component, torch's and thinc's."""
     weights = torch_weights(nlp, name)
     model = nlp.get_pipe(name).model  # type: ignore[attr-defined]
     for i, node in enumerate(model.walk()):
@@ -137,7 +138,7 @@ def all_weights(nlp: Language, name: str = "lstm_tagger") -> Dict[str, NDArray]:
 
 
 def same_weights(one: Dict[str, NDArray], other: Dict[str, NDArray]) -> bool:
-    """Whether all weights are the same, to the last bit."""
+    """Return True if all weights are the same, to the last bit."""
     assert one.keys() == other.keys()
     return all(numpy.array_equal(one[name], other[name]) for name in one)
 
