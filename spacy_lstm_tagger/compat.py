@@ -1,5 +1,5 @@
-"""What leans on the insides of other libraries, in one place. Nothing is imported
-before it is needed, and where something is missing, only what needs it says so."""
+"""The private names of other libraries that the package uses, all in one place. Nothing
+is imported before it is needed, and only a function whose name is missing fails."""
 
 import importlib
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, Optional, Tuple

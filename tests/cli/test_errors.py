@@ -121,7 +121,7 @@ def folder(
 
 
 def assert_refused(arguments: List[Any], *expected: str) -> None:
-    """That a command ends in a message with these texts, and with an exit code of 1."""
+    """Check that a command ends in a message with these texts, and with exit code 1."""
     result = CliRunner().invoke(app, [str(argument) for argument in arguments])
     assert isinstance(result.exception, SystemExit), repr(result.exception)
     assert result.exit_code == 1, result.output

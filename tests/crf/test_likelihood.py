@@ -238,7 +238,7 @@ def test_tags_that_are_ruled_out_have_no_gradient(case: Annotated) -> None:
 
 
 def test_what_the_model_rules_out_is_not_annotation() -> None:
-    """Where an annotation leaves all that is possible, nothing is known."""
+    """Nothing is known if an annotation allows all tags that are possible."""
     chain = random_chain(numpy.random.default_rng(0), 3, 1.0)
     emissions = numpy.asarray([[0.0, 1.0, -numpy.inf]])
     evidence = numpy.asarray([[True, True, False]])

@@ -70,12 +70,12 @@ class TaggingEncoder:
 
     @property
     def has_vectors(self) -> bool:
-        """Whether the encoder reads static vectors."""
+        """True if the encoder reads static vectors."""
         return self.encoder.vectors_projection is not None
 
     @property
     def has_spacing(self) -> bool:
-        """Whether the encoder reads the spacing of words."""
+        """True if the encoder reads the spacing of words."""
         return self.encoder.spacing_embedding.embedding_dim > 0
 
     @property

@@ -1,9 +1,10 @@
-from typing import Any, List, Tuple
+from typing import List, Tuple
 
 import numpy
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from strategies import DOC_LENGTHS, window_settings
 
 from spacy_lstm_tagger.encoder.fast import lanes as fast_lanes
 from spacy_lstm_tagger.encoder.fast.lanes import (
@@ -13,16 +14,6 @@ from spacy_lstm_tagger.encoder.fast.lanes import (
     lay_out_windows,
 )
 from spacy_lstm_tagger.encoder.windows import cut_windows
-
-DOC_LENGTHS = st.lists(st.integers(0, 90), max_size=8).map(
-    lambda lengths: numpy.asarray(lengths, dtype="int64")
-)
-
-
-@st.composite
-def window_settings(draw: Any) -> Tuple[int, int]:
-    overlap = draw(st.integers(0, 6))
-    return draw(st.integers(2 * overlap + 1, 2 * overlap + 20)), overlap
 
 
 def runs_of(lanes: Lanes) -> List[numpy.ndarray]:
