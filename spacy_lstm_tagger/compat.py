@@ -35,7 +35,7 @@ def count_changes(tensors: Iterable["Tensor"]) -> Tuple[int, ...]:
     `Tensor._version` is described in torch's notes on autograd, and has no public
     name. Tensors made in inference mode have none."""
     try:
-        return tuple(tensor._version for tensor in tensors)
+        return tuple([tensor._version for tensor in tensors])
     except (AttributeError, RuntimeError):
         return ()
 

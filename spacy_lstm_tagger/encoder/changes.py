@@ -1,13 +1,13 @@
 """Notice at little cost that weights have changed."""
 
-from typing import Any, List, Optional, Tuple
+from typing import Any, Tuple
 
-from torch.nn import Module, Parameter
+from torch.nn import Module
 
 from ..compat import count_changes, parameter_tables
 
 # Values of each parameter that are compared.
-N_SAMPLES = 8
+N_SAMPLES = 4
 
 
 class WeightsState:
@@ -23,7 +23,9 @@ class WeightsState:
     """
 
     def __init__(self, module: Module) -> None:
-        self._tables = [parameter_tables(owner) for owner in module.modules()]
+        tables = [parameter_tables(owner) for owner in module.modules()]
+        self._own = [own for own, _ in tables if own]
+        self._below = [below for _, below in tables if below]
         # Views, which also keep others from getting the same places in memory.
         self._samples = [
             values[:: max(1, len(values) // N_SAMPLES)]
@@ -36,13 +38,10 @@ class WeightsState:
         return self._read() != self._state
 
     def _read(self) -> Tuple[Any, ...]:
-        parameters: List[Parameter] = []
-        children: List[Optional[Module]] = []
-        for own, below in self._tables:
-            parameters += [p for p in own.values() if p is not None]
-            children += below.values()
+        # In as few steps as possible: it is done for each batch, however small.
+        parameters = [p for own in self._own for p in own.values() if p is not None]
         return (
-            children,
+            [child for below in self._below for child in below.values()],
             [parameter.data_ptr() for parameter in parameters],
             count_changes(parameters),
             [values.tobytes() for values in self._samples],

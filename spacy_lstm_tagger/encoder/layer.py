@@ -1,9 +1,10 @@
 """The encoder as a layer of thinc: settings and documents in, token vectors out."""
 
+import contextlib
 import warnings
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Callable, Dict, List, Optional, Tuple, cast
+from typing import Any, Callable, ContextManager, Dict, List, Optional, Tuple, cast
 
 import numpy
 import torch
@@ -97,7 +98,7 @@ def _forward(
         return run_network(model, docs, is_train)
     settings: ReadingSettings = model.attrs["settings"]
     # What is kept must not depend on the mode that torch happens to be in.
-    with torch.inference_mode(), torch.autocast("cpu", enabled=False):
+    with torch.inference_mode(), _without_autocast():
         vectors = read_docs(
             shim.derive(PreparedEncoder, settings.precision, settings.max_characters),
             docs,
@@ -105,6 +106,14 @@ def _forward(
             overlap=settings.window_overlap,
         )
     return _split(model, docs, cast(Floats2d, vectors)), lambda d_vectors: []
+
+
+def _without_autocast() -> ContextManager[Any]:
+    """Return a context in which the CPU computes in float32."""
+    # It takes a while even where there is nothing to turn off.
+    if torch.is_autocast_enabled("cpu"):
+        return torch.autocast("cpu", enabled=False)
+    return contextlib.nullcontext()
 
 
 def run_network(
