@@ -86,7 +86,7 @@ def test_the_factory_has_the_meta_of_spacys_tagger() -> None:
     assert ours.assigns == stock.assigns == ["token.tag"]
     assert ours.requires == stock.requires
     assert ours.retokenizes == stock.retokenizes
-    # spaCy before 3.8 names fewer.
+    # Older versions of spaCy name fewer.
     assert set(ours.scores) >= set(stock.scores)
     assert ours.default_score_weights.items() >= stock.default_score_weights.items()
     assert ours.default_score_weights["tag_acc"] == 1.0

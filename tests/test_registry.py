@@ -139,7 +139,7 @@ def test_the_meta_of_the_factory_is_that_of_the_stock_tagger() -> None:
     nlp.add_pipe("lstm_tagger")
     ours, stock = nlp.get_factory_meta("lstm_tagger"), nlp.get_factory_meta("tagger")
     assert ours.assigns == stock.assigns == ["token.tag"]
-    # spaCy before 3.8 names fewer.
+    # Older versions of spaCy name fewer.
     assert ours.default_score_weights.items() >= stock.default_score_weights.items()
     assert set(ours.scores) >= set(stock.scores)
     assert ours.default_config["scorer"] == stock.default_config["scorer"]

@@ -173,7 +173,20 @@ def test_a_given_dictionary_goes_before_the_training_data() -> None:
     assert possible_tags(nlp, ["a", "b", "c"]) == ["Z", "YZ", "XYZ"]
 
 
-@pytest.mark.parametrize("kind", ["json", "jsonl"])
+# The reader of JSONL is a generator, which spaCy takes since it uses pydantic 2.
+TAKES_GENERATORS = not spacy.schemas.BaseModel.__module__.startswith("pydantic.v1")
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "json",
+        pytest.param(
+            "jsonl",
+            marks=pytest.mark.skipif(not TAKES_GENERATORS, reason="spaCy < 3.8.13"),
+        ),
+    ],
+)
 def test_the_config_can_name_a_file_with_the_dictionary(
     tmp_path: Path, kind: str
 ) -> None:
