@@ -32,6 +32,7 @@ from thinc.types import Floats2d
 from .arrays import split_by_total
 from .compat import find_rehearsal_model
 from .encoder.checksum import verify_checksum, write_checksum
+from .progress import show_progress
 from .tags.attributes import (
     register_alternatives,
     register_confidence,
@@ -468,7 +469,8 @@ class LSTMTagger(Tagger):
         """
         validate_get_examples(get_examples, "LSTMTagger.initialize")
         if labels is None:
-            labels = self._collect_tags(get_examples())
+            examples = show_progress(get_examples(), "Collecting tags", unit="doc")
+            labels = self._collect_tags(examples)
         labels = list(labels)
         self._check_labels({*self.labels, *labels})
         encoders = [
@@ -486,8 +488,10 @@ class LSTMTagger(Tagger):
                 encoder.attrs["vocabulary"] = None
         dictionary = {}
         if tag_dictionary_min_count is not None:
+            title = "Building the tag dictionary"
+            examples = show_progress(get_examples(), title, unit="doc")
             dictionary = collect_dictionary(
-                (eg for eg in get_examples() if not is_joined(eg.reference)),
+                (eg for eg in examples if not is_joined(eg.reference)),
                 min_count=tag_dictionary_min_count,
                 neg_prefix=self.cfg["neg_prefix"],
                 lower=tag_dictionary_lower,

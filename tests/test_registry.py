@@ -29,9 +29,11 @@ REQUIRED: Dict[str, Dict[str, Any]] = {
 }
 # What each room may import: other packages, and other rooms of ours. A room may always
 # import itself, and what serves all rooms.
-FOR_ALL = ("spacy_lstm_tagger.arrays:", "spacy_lstm_tagger.compat:")
+FOR_ALL = tuple(
+    f"spacy_lstm_tagger.{name}:" for name in ("arrays", "compat", "progress")
+)
 THIRD_PARTY = {
-    "": {"spacy", "thinc", "numpy"},
+    "": {"spacy", "thinc", "numpy", "tqdm"},
     "encoder": {"spacy", "thinc", "torch", "numpy", "safetensors"},
     "encoder/network": {"torch"},
     "encoder/fast": {"spacy", "thinc", "torch", "numpy"},

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from ..progress import show_progress
 from .app import CodePath, GoldPreproc, GpuId, Model, lstm_tagger_cli
 from .inputs import load_tagger, read_examples
 from .terminal import make_printer, user_errors
@@ -43,13 +44,19 @@ def calibrate_cli(
         )
     with user_errors(msg, f"Can't save to '{output}'", (OSError,)):
         output.mkdir(parents=True, exist_ok=True)
-    examples = list(read_examples(msg, data_path, nlp, gold_preproc=gold_preproc))
+    read = read_examples(msg, data_path, nlp, gold_preproc=gold_preproc)
+    examples = list(show_progress(read, "Reading", unit="doc"))
     # The components before the tagger may set what it reads.
     with nlp.select_pipes(enable=nlp.pipe_names[: nlp.pipe_names.index(tagger.name)]):
-        for example, doc in zip(examples, nlp.pipe(eg.predicted for eg in examples)):
+        shown = show_progress(examples, "Annotating", unit="doc")
+        for doc, example in zip(nlp.pipe(eg.predicted for eg in shown), examples):
             example.predicted = doc
     with user_errors(msg, f"Can't calibrate '{tagger.name}'", (NoTagsError,)):
-        scored = score_examples(tagger, examples, batch_size=nlp.batch_size)
+        scored = score_examples(
+            tagger,
+            show_progress(examples, "Scoring tags", unit="doc"),
+            batch_size=nlp.batch_size,
+        )
     temperatures = (tagger.temperature, fit_temperature(scored))
     before, after = (measure(scored, temperature) for temperature in temperatures)
     rows = [

@@ -8,6 +8,7 @@ from spacy.tokens import Doc
 from thinc.api import Model
 
 from ..encoder.vocabulary import Vocabulary
+from ..progress import show_progress
 from .joined import is_joined
 
 
@@ -30,7 +31,7 @@ def build_vocabulary(
     """
     words: Dict[int, int] = Counter()
     forms: Dict[str, int] = Counter()
-    for doc in docs:
+    for doc in show_progress(docs, "Building the vocabulary", unit="doc"):
         if is_joined(doc):
             continue
         for token in doc:

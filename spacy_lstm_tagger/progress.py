@@ -1,0 +1,25 @@
+"""Progress bars, the same in every room."""
+
+from typing import Iterable, Iterator, TypeVar
+
+import tqdm
+
+Item = TypeVar("Item")
+# Shorter work needs no progress bar.
+SECONDS = 2
+
+
+def show_progress(
+    items: Iterable[Item], title: str, *, unit: str, hide: bool = False
+) -> Iterator[Item]:
+    """Yield items. If that takes longer than two seconds, show a progress bar on
+    standard error while it goes on, provided that this is a terminal.
+
+    title (str): The work that is done.
+    unit (str): The name of an item.
+    hide (bool): Whether to show nothing all the same.
+    """
+    disable = True if hide else None
+    yield from tqdm.tqdm(
+        items, desc=title, unit=unit, delay=SECONDS, leave=False, disable=disable
+    )
