@@ -102,6 +102,28 @@ def set_alternatives(
     _store(doc, name, {"tag": tags, "probability": highest.astype("float32")})
 
 
+def read_confidences(doc: Doc) -> Optional[List[Optional[float]]]:
+    """Return the probability of the tag of each token, whatever the name of the custom
+    attribute that has it, or None if there is no such attribute.
+
+    RAISES (ValueError): If there are two attributes, or if one can't be read.
+    """
+    names = {
+        key[1].removeprefix(PREFIX)
+        for key, table in doc.user_data.items()
+        if _is_ours(key) and "tag" not in table.dtype.names
+    }
+    if len(names) > 1:
+        raise ValueError(
+            f"Can't tell whose probabilities are meant: the document has those of "
+            f"{len(names)} taggers, {sorted(names)}. Give the probabilities, or "
+            f"configure only one tagger with a 'confidence_attribute'."
+        )
+    for name in names:
+        return [_get_confidence(name, token) for token in doc]
+    return None
+
+
 def _store(doc: Doc, name: str, columns: Dict[str, NDArray]) -> None:
     """Store values of tokens in place of all that the document had.
 
