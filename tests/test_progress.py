@@ -85,6 +85,20 @@ def test_calibration_shows_its_progress(
     assert shown == ["Reading", "Annotating", "Scoring tags"]
 
 
+@pytest.mark.parametrize("name", ["tag", "view"])
+def test_tagging_to_a_file_shows_its_progress(
+    name: str,
+    shared_trained: Language,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shown = record_shown(monkeypatch, name)
+    shared_trained.to_disk(tmp_path / "model")
+    output = ["--output", tmp_path / "output"]
+    run_spacy("lstm-tagger", name, tmp_path / "model", "Dogs bark", *output)
+    assert shown == ["Tagging"]
+
+
 def record_shown(monkeypatch: pytest.MonkeyPatch, command: str) -> List[str]:
     """Return a list of the work that a command shows the progress of."""
     shown = []

@@ -6,6 +6,7 @@ from .calibrate import calibrate_cli
 from .debug import debug_lstm_tagger_cli
 from .report import report_cli
 from .tag import tag_cli
+from .view import view_cli
 
 __all__ = [
     "calibrate_cli",
@@ -13,4 +14,5 @@ __all__ = [
     "lstm_tagger_cli",
     "report_cli",
     "tag_cli",
+    "view_cli",
 ]

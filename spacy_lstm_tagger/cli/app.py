@@ -3,7 +3,7 @@ have."""
 
 import warnings
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated, List, Optional
 
 import typer
 
@@ -13,8 +13,17 @@ HELP = """Commands of spacy-lstm-tagger."""
 CODE_HELP = (
     "Path to Python file with additional code (registered functions) to be imported"
 )
+INPUT_HELP = (
+    "Texts, files, and - for standard input, which is the default. An existing path is "
+    "a file, everything else a text. Files and standard input are UTF-8, and each "
+    "line is a text of its own; files whose names end in .jsonl have a JSON object "
+    'with a "text" in each line. Blank lines are skipped.'
+)
 
 Model = Annotated[str, typer.Argument(help="Model name or path")]
+Inputs = Annotated[
+    Optional[List[str]], typer.Argument(help=INPUT_HELP, metavar="INPUT")
+]
 CodePath = Annotated[Optional[Path], typer.Option("--code", "-c", help=CODE_HELP)]
 GpuId = Annotated[int, typer.Option("--gpu-id", "-g", help="GPU ID or -1 for CPU")]
 GoldPreproc = Annotated[

@@ -1,7 +1,13 @@
-"""The pipelines and the data that commands are given."""
+"""The pipelines, data and texts that commands are given."""
 
+import io
+import json
+import os
+import re
+import sys
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Iterator, Optional, Tuple
+from typing import ContextManager, Iterator, Optional, Sequence, TextIO, Tuple
 
 from spacy import util
 from spacy.language import Language
@@ -10,7 +16,11 @@ from spacy.training import Corpus, Example
 from wasabi import Printer
 
 from ..compat import spacy_cli
-from .terminal import user_errors
+from .terminal import print_warning, user_errors
+
+STANDARD_INPUT = "-"
+# A word with a directory before it, or with the ending of a file after it.
+LIKE_A_PATH = re.compile(r"\S*([/\\]\S+|\w\.[A-Za-z]\w{1,5})")
 
 
 def import_code(msg: Printer, code_path: Optional[Path]) -> None:
@@ -21,7 +31,12 @@ def import_code(msg: Printer, code_path: Optional[Path]) -> None:
 
 
 def load_tagger(
-    msg: Printer, model: str, *, code_path: Optional[Path], use_gpu: int
+    msg: Printer,
+    model: str,
+    *,
+    code_path: Optional[Path],
+    use_gpu: int,
+    silent: bool = False,
 ) -> Tuple[Language, Tagger]:
     """Load a pipeline. Exits with a message if there is none, or none that has one
     trained tagger.
@@ -30,13 +45,15 @@ def load_tagger(
     model (str): The name of an installed pipeline or the path to one.
     code_path (Optional[Path]): A Python file to import before.
     use_gpu (int): The GPU to use, -1 for none.
+    silent (bool): Whether to print nothing but errors, since standard output is for
+        results.
     RETURNS (Tuple[Language, Tagger]): The pipeline, and its component that sets tags.
     """
     from ..evaluation.probabilities import find_tagger
 
     import_code(msg, code_path)
     with user_errors(msg, f"Can't use GPU {use_gpu}"):
-        spacy_cli("setup_gpu")(use_gpu, silent=False)
+        spacy_cli("setup_gpu")(use_gpu, silent=silent)
     with user_errors(msg, f"Can't load the pipeline '{model}'"):
         nlp = util.load_model(model)
     with user_errors(msg, f"Can't use the pipeline '{model}'"):
@@ -70,3 +87,102 @@ def read_examples(
             yield example
     if is_empty:
         msg.fail(title, "It has no .spacy file with a Doc that has tokens.", exits=1)
+
+
+def check_inputs(msg: Printer, inputs: Sequence[str]) -> None:
+    """Exit with a message if inputs can be neither texts nor files. Print a warning on
+    those that are texts, but look like files.
+
+    msg (Printer): Prints the message.
+    inputs (Sequence[str]): As for `read_texts`.
+    """
+    for name in inputs:
+        if not name.strip():
+            msg.fail("Can't tag an empty text", exits=1)
+        if os.path.isdir(name):
+            msg.fail(f"Can't read '{name}'", "It is a directory.", exits=1)
+        if not os.path.exists(name) and LIKE_A_PATH.fullmatch(name):
+            print_warning(f"There is no file '{name}': it is tagged as a text")
+
+
+def read_texts(
+    msg: Printer, inputs: Sequence[str], *, max_length: int
+) -> Iterator[str]:
+    """Read texts one after the other, so that files may be of any size. Exits with a
+    message if one can't be read or is too long, or if there are none.
+
+    msg (Printer): Prints the message.
+    inputs (Sequence[str]): Texts, files and "-" for standard input. An existing path is
+        a file. Each line of files and of standard input is a text; lines of files that
+        end in `.jsonl` are objects with a "text". Blank lines are skipped.
+    max_length (int): The longest text that the pipeline takes, in characters.
+    YIELDS (str): The texts.
+    """
+    is_empty = True
+    for name in inputs:
+        for place, text in _read_input(msg, name):
+            if len(text) > max_length:
+                msg.fail(
+                    f"Can't tag {place}",
+                    f"It has {len(text)} characters, and the pipeline takes texts of "
+                    f"up to {max_length}. Break it up: each line of a file is a text.",
+                    exits=1,
+                )
+            if text.strip():
+                is_empty = False
+                yield text
+    if is_empty:
+        msg.fail("There is no text to tag: all lines are blank", exits=1)
+
+
+def _read_input(msg: Printer, name: str) -> Iterator[Tuple[str, str]]:
+    """Yield the texts of an input, and before each what to call it in messages."""
+    if name != STANDARD_INPUT and not os.path.exists(name):
+        yield f"'{name[:20]}...'", name
+        return
+    title = "standard input" if name == STANDARD_INPUT else f"'{name}'"
+    with user_errors(msg, f"Can't read {title}", (OSError,)):
+        file = _open_input(name)
+    with file as lines:
+        for i, line in enumerate(_read_lines(msg, lines, title), 1):
+            place = f"line {i} of {title}"
+            text = line.rstrip("\n")
+            if name.endswith(".jsonl") and text.strip():
+                text = _parse_text(msg, text, place)
+            yield place, text
+
+
+@contextmanager
+def _standard_input() -> Iterator[TextIO]:
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(encoding="utf-8-sig", errors="strict")
+    yield sys.stdin
+
+
+def _open_input(name: str) -> ContextManager[TextIO]:
+    if name == STANDARD_INPUT:
+        return _standard_input()
+    return open(name, encoding="utf-8-sig")
+
+
+def _read_lines(msg: Printer, lines: TextIO, title: str) -> Iterator[str]:
+    # Not around what is done with the lines.
+    while True:
+        try:
+            line = lines.readline()
+        except UnicodeDecodeError:
+            advice = "It is not a text in UTF-8. Convert it, for example with iconv."
+            msg.fail(f"Can't read {title}", advice, exits=1)
+        if not line:
+            return
+        yield line
+
+
+def _parse_text(msg: Printer, line: str, place: str) -> str:
+    try:
+        text = json.loads(line)["text"]
+    except (ValueError, KeyError, TypeError):
+        text = None
+    if not isinstance(text, str):
+        msg.fail(f"Can't read {place}", 'It is not an object with a "text".', exits=1)
+    return str(text)

@@ -1,33 +1,84 @@
 """The command `lstm-tagger tag`."""
 
-from typing import Annotated, List
+from pathlib import Path
+from typing import Annotated, Iterable, Iterator, Optional, TextIO
 
 import typer
+from spacy.language import Language
+from spacy.pipeline import Tagger
 
-from .app import CodePath, GpuId, Model, lstm_tagger_cli
-from .inputs import load_tagger
-from .terminal import make_printer
+from ..progress import show_progress
+from .app import CodePath, GpuId, Inputs, Model, lstm_tagger_cli
+from .formats import Format, format_conllu, format_jsonl, format_table, format_tsv
+from .inputs import STANDARD_INPUT, check_inputs, load_tagger, read_texts
+from .outputs import open_output
+from .terminal import make_printer, shows_color
+
+FORMAT_HELP = (
+    "Format of the output. In tsv, there is a blank line after each text; conllu has "
+    "no probabilities."
+)
 
 
 @lstm_tagger_cli.command("tag")
 def tag_cli(
     model: Model,
-    texts: Annotated[List[str], typer.Argument(help="Texts to tag")],
+    inputs: Inputs = None,
+    format: Annotated[
+        Format, typer.Option("--format", "-f", help=FORMAT_HELP)
+    ] = Format.table,
+    output: Annotated[
+        Optional[Path],
+        typer.Option("--output", "-o", help="Output file, instead of standard output"),
+    ] = None,
     code_path: CodePath = None,
     use_gpu: GpuId = -1,
 ) -> None:
     """
-    Tag texts and print them as tables, with the probability of each tag.
+    Tag texts and print them as tables, TSV, JSONL or CoNLL-U, with the probability
+    of each tag. On a terminal, tables are colored by it: green from 0.8, yellow from
+    0.5, red below.
     """
-    from ..evaluation.probabilities import tag_probabilities
-
     msg = make_printer()
-    if not all(texts):
-        msg.fail("Can't tag an empty text", exits=1)
-    nlp, tagger = load_tagger(msg, model, code_path=code_path, use_gpu=use_gpu)
-    docs = list(nlp.pipe(texts))
-    confidences = tag_probabilities(tagger, docs, batch_size=nlp.batch_size)
-    for doc, confidence in zip(docs, confidences):
-        msg.divider(doc.text)
-        rows = [(t.text, t.tag_, f"{p:.2f}") for t, p in zip(doc, confidence)]
-        msg.table(rows, header=("Token", "Tag", "Probability"), divider=True)
+    inputs = inputs or [STANDARD_INPUT]
+    check_inputs(msg, inputs)
+    with open_output(msg, output) as file:
+        nlp, tagger = load_tagger(
+            msg, model, code_path=code_path, use_gpu=use_gpu, silent=True
+        )
+        texts = read_texts(msg, inputs, max_length=nlp.max_length)
+        use_color = output is None and shows_color(msg)
+        parts = _tag(nlp, tagger, texts, format, file, use_color=use_color)
+        # Among results on a terminal, a progress bar is in the way.
+        for part in show_progress(parts, "Tagging", unit="text", hide=file.isatty()):
+            file.write(part)
+    if output is not None:
+        msg.good(f"Saved tags to {output}")
+
+
+def _tag(
+    nlp: Language,
+    tagger: Tagger,
+    texts: Iterable[str],
+    format: Format,
+    file: TextIO,
+    *,
+    use_color: bool,
+) -> Iterator[str]:
+    """Tag texts and yield the output for each."""
+    from ..evaluation.probabilities import tag_texts
+
+    if format is Format.conllu:
+        # It has no probabilities, so the network need not run a second time for them.
+        for number, doc in enumerate(nlp.pipe(texts), 1):
+            yield format_conllu(doc, number)
+        return
+    for doc, confidences in tag_texts(nlp, tagger, texts):
+        if format is Format.tsv:
+            yield format_tsv(doc, confidences)
+        elif format is Format.jsonl:
+            # Escapes of a terminal that is not UTF-8 would not be JSON.
+            is_utf8 = (file.encoding or "").lower() in ("utf-8", "utf8")
+            yield format_jsonl(doc, confidences, ensure_ascii=not is_utf8)
+        else:
+            yield format_table(doc, confidences, use_color=use_color)

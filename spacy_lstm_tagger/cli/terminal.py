@@ -1,6 +1,7 @@
 """Messages on terminals of any encoding."""
 
 import io
+import os
 import sys
 from contextlib import contextmanager
 from typing import Any, Iterator, Tuple, Type
@@ -34,6 +35,19 @@ def make_printer(*, pretty: bool = True) -> Printer:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
     return TerminalPrinter(pretty=pretty)
+
+
+def print_warning(title: str) -> None:
+    """Print a warning where it does not get among results: to standard error."""
+    print(Printer(no_print=True).warn(title), file=sys.stderr)
+
+
+def shows_color(msg: Printer) -> bool:
+    """Return True if standard output is a terminal that colors are wanted on: neither
+    NO_COLOR is set, nor what wasabi looks for (ANSI_COLORS_DISABLED,
+    WASABI_NO_PRETTY and WASABI_LOG_FRIENDLY)."""
+    wanted = msg.pretty and msg.show_color and not os.environ.get("NO_COLOR")
+    return bool(wanted and sys.stdout.isatty())
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """The probabilities of the tags that a tagger has set."""
 
-from typing import Iterator, List, Sequence
+from typing import Iterable, Iterator, List, Sequence, Tuple
 
 import numpy
 from numpy.typing import NDArray
@@ -37,6 +37,23 @@ def find_tagger(nlp: Language) -> Tagger:
             f"one 'lstm_tagger' or 'tagger'."
         )
     return next(iter(found.values()))
+
+
+def tag_texts(
+    nlp: Language, tagger: Tagger, texts: Iterable[str]
+) -> Iterator[Tuple[Doc, List[float]]]:
+    """Run texts through a pipeline, one batch after the other.
+
+    nlp (Language): The pipeline.
+    tagger (Tagger): Its component that sets the tags.
+    texts (Iterable[str]): The texts.
+    YIELDS (Tuple[Doc, List[float]]): Each document, and the probability of the tag of
+        each token, as from `tag_probabilities`.
+    """
+    for batch in minibatch(nlp.pipe(texts), nlp.batch_size):
+        found = tag_probabilities(tagger, batch, batch_size=len(batch))
+        for doc, probabilities in zip(batch, found):
+            yield doc, probabilities.tolist()
 
 
 def tag_probabilities(

@@ -39,6 +39,15 @@ DATA = {
     "file.txt": "It has no .spacy file",
     "no_docs.spacy": "It has no .spacy file with a Doc",
 }
+# Names of texts to tag, and what is said of them.
+INPUTS = {
+    "empty_folder": "It is a directory",
+    "empty.spacy": "There is no text to tag",
+    "latin1.txt": "It is not a text in UTF-8",
+    "long.txt": "Can't tag line 2 of",
+    "no_text.jsonl": "line 2 of",
+    "not_json.jsonl": 'It is not an object with a "text"',
+}
 CONFIGS = {
     "missing.cfg": "Could not read config file",
     "empty.cfg": "no [nlp] section found",
@@ -99,6 +108,10 @@ def folder(
     (path / "text.spacy").write_text("some text")
     (path / "file.txt").write_text("some text")
     (path / "empty_folder").mkdir()
+    (path / "latin1.txt").write_bytes("Tr\u00e8s bien\n".encode("latin1"))
+    (path / "long.txt").write_text("Short.\n" + "long " * 200_001)
+    (path / "no_text.jsonl").write_text('{"text": "Some text."}\n{"body": ""}\n')
+    (path / "not_json.jsonl").write_text("Some text.\n")
 
     component = "lstm_tagger"
     add_config(path, "config.cfg", {})
@@ -134,13 +147,14 @@ def assert_refused(arguments: List[Any], *expected: str) -> None:
 def command(name: str, model: Any, data: Any, output: Path) -> List[Any]:
     arguments = {
         "tag": [model, "Some text."],
+        "view": [model, "Some text.", "--output", output / "tags.html"],
         "report": [model, data, "--output", output / "report.html"],
         "calibrate": [model, data, output / "calibrated"],
     }
     return ["lstm-tagger", name, *arguments[name]]
 
 
-COMMANDS = pytest.mark.parametrize("name", ["tag", "report", "calibrate"])
+COMMANDS = pytest.mark.parametrize("name", ["tag", "view", "report", "calibrate"])
 
 
 @COMMANDS
@@ -178,9 +192,40 @@ def test_data_without_tags_is_refused(folder: Folder, tmp_path: Path) -> None:
     assert_refused(command("calibrate", model, data, tmp_path), expected)
 
 
-def test_an_empty_text_is_refused(folder: Folder) -> None:
-    command = ["lstm-tagger", "tag", folder("model"), "Some text.", ""]
+@pytest.mark.parametrize("text", ["", " \n"])
+@pytest.mark.parametrize("name", ["tag", "view"])
+def test_an_empty_text_is_refused(name: str, text: str, folder: Folder) -> None:
+    command = ["lstm-tagger", name, folder("model"), "Some text.", text]
     assert_refused(command, "Can't tag an empty text")
+
+
+@pytest.mark.parametrize("input, expected", INPUTS.items())
+@pytest.mark.parametrize("name", ["tag", "view"])
+def test_an_input_that_cannot_be_read_is_refused(
+    name: str, input: str, expected: str, folder: Folder, tmp_path: Path
+) -> None:
+    output = tmp_path / "output"
+    command = ["lstm-tagger", name, folder("model"), folder(input), "-o", output]
+    assert_refused(command, expected)
+    # Nor is there a half of it.
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "output, expected",
+    [
+        ("empty_folder", "It is a directory"),
+        ("file.txt/tags", "should be in does not exist"),
+        ("missing/tags", "should be in does not exist"),
+    ],
+)
+@pytest.mark.parametrize("name", ["tag", "view"])
+def test_tags_that_cannot_be_written_are_refused(
+    name: str, output: str, expected: str, folder: Folder
+) -> None:
+    command = ["lstm-tagger", name, folder("model"), "Some text."]
+    title = f"Can't write to '{folder(output)}'"
+    assert_refused([*command, "--output", folder(output)], title, expected)
 
 
 @pytest.mark.parametrize(
