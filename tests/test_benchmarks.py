@@ -1,6 +1,7 @@
 """The parts of the benchmarks that decide what is compared with what. The commands are
 run by the tests of the README."""
 
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -9,13 +10,17 @@ import pytest
 import spacy
 from spacy.tokens import Doc
 
+PROJECT = Path(__file__).parents[1]
+
+# The benchmarks are not installed. The package is, and goes before the checkout.
+sys.path.append(str(PROJECT))
 # Importing the benchmarks sets the number of threads of their own processes.
 with pytest.MonkeyPatch.context() as patch:
     for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         patch.setenv(variable, "1")
     from benchmarks import common, crfsuite, speed
 
-SAMPLE = Path(__file__).parents[1] / "assets" / "sample"
+SAMPLE = PROJECT / "assets" / "sample"
 
 
 @pytest.fixture
