@@ -8,7 +8,9 @@ from typing import Any, Dict, Set
 
 import pytest
 import spacy
+from spacy.tokens import Doc, DocBin
 from spacy.util import registry
+from spacy.vocab import Vocab
 
 import spacy_lstm_tagger
 
@@ -26,6 +28,7 @@ REQUIRED: Dict[str, Dict[str, Any]] = {
     "spacy_lstm_tagger.build_vocabulary.v1": {
         "corpus": {"@readers": "spacy.JsonlCorpus.v1", "path": "train.jsonl"}
     },
+    "spacy_lstm_tagger.tag_to_upos.v1": {"path": "train.spacy"},
 }
 # What each room may import: other packages, and other rooms of ours. A room may always
 # import itself, and what serves all rooms.
@@ -112,13 +115,17 @@ def test_the_names_that_configs_use_are_registered() -> None:
         ("architectures", "spacy_lstm_tagger.LSTMTagger.v1"),
         ("architectures", "spacy_lstm_tagger.LSTMCRFTagger.v1"),
         ("callbacks", "spacy_lstm_tagger.build_vocabulary.v1"),
+        ("readers", "spacy_lstm_tagger.tag_to_upos.v1"),
     } <= set(ENTRY_POINTS)
 
 
 @pytest.mark.parametrize("kind, name", ENTRY_POINTS)
 def test_every_registered_name_builds_from_its_default_config(
-    kind: str, name: str
+    kind: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.chdir(tmp_path)
+    doc = Doc(Vocab(), words=["a"], tags=["DT"], pos=["DET"])
+    DocBin(docs=[doc]).to_disk("train.spacy")
     if kind == "factories":
         nlp = spacy.blank("en")
         assert nlp.add_pipe(name) is nlp.get_pipe(name)
