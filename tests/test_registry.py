@@ -45,7 +45,7 @@ THIRD_PARTY = {
     "training": {"spacy", "thinc", "numpy"},
     "evaluation": {"spacy", "numpy"},
     "evaluation/report": {"spacy", "numpy", "jinja2", "markupsafe", "matplotlib"},
-    "cli": {"spacy", "typer", "wasabi"},
+    "cli": {"spacy", "tqdm", "typer", "wasabi"},
     "cli/debug": {"spacy", "thinc", "numpy", "typer", "wasabi"},
 }
 OURS = {
@@ -58,7 +58,7 @@ OURS = {
     "training": {"encoder", "tags", "crf"},
     "evaluation": {"", "tags"},
     "evaluation/report": {"evaluation"},
-    "cli": {"", "evaluation", "evaluation/report", "cli/debug"},
+    "cli": {"", "training", "evaluation", "evaluation/report", "cli/debug"},
     "cli/debug": {"", "cli", "encoder", "tags", "training", "evaluation"},
 }
 # Arrays alone, or what all rooms need of the insides of other packages.

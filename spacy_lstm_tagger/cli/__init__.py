@@ -3,6 +3,7 @@ rooms offer, but only once a command runs: spaCy imports this room for every com
 
 from .app import lstm_tagger_cli
 from .calibrate import calibrate_cli
+from .convert import convert_cli
 from .debug import debug_lstm_tagger_cli
 from .report import report_cli
 from .tag import tag_cli
@@ -10,6 +11,7 @@ from .view import view_cli
 
 __all__ = [
     "calibrate_cli",
+    "convert_cli",
     "debug_lstm_tagger_cli",
     "lstm_tagger_cli",
     "report_cli",
