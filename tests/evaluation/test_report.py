@@ -1,15 +1,25 @@
+import html
 import math
 import random
 import re
 import sys
 from collections import Counter
-from html.parser import HTMLParser
 from pathlib import Path
-from typing import Dict, List, Optional, Sequence, Tuple
+from typing import List
 
 import numpy
 import pytest
 import spacy
+from pages import (
+    SCRIPT,
+    TEST_DATA,
+    Page,
+    doc_of,
+    make_token,
+    pairs_of,
+    percent,
+    read_report,
+)
 from spacy.language import Language
 from spacy.scorer import Scorer
 from spacy.tokens import Doc
@@ -28,76 +38,11 @@ from spacy_lstm_tagger.evaluation.report.confusions import (
     N_CONFUSIONS,
     N_CONTEXTS,
     frequent_confusions,
+    matrix_rows,
     matrix_tags,
 )
 from spacy_lstm_tagger.evaluation.report.reliability import review
-from spacy_lstm_tagger.evaluation.report.tokens import NO_TAG, TaggedToken, collect
-
-Data = List[Tuple[List[str], Optional[List[str]]]]
-SCRIPT = "<script>alert(1)</script>"
-
-# Sentences that the tagger knows, with gold tags that it doesn't agree with, a word
-# that it hasn't seen, and a token without a tag.
-TEST_DATA: Data = [
-    (["The", "dog", "ate", "the", "apple"], ["DET", "NN", "V", "DET", "NNP"]),
-    (["Everybody", "read", "that", "book"], ["PRON", "V", "PRON", "NN"]),
-    (["A", "zebra", "saw", "the", "old", "house"], ["DET", "NN", "V", "", "ADJ", "NN"]),
-    (["They", "slowly", "walked", "home"], ["PRON", "ADV", "V", "NN"]),
-    (["Small", "birds", "often", "sing"], ["ADJ", "NNS", "ADV", "V"]),
-]
-
-
-class Page(HTMLParser):
-    """The text of a page, the cells of its tables, and the tags and attributes."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.tables: Dict[str, List[List[str]]] = {}
-        self.elements: List[Tuple[str, Dict[str, Optional[str]]]] = []
-        self.text = ""
-        self._rows: List[List[str]] = []
-        self._in_cell = False
-        self.feed(html)
-
-    def handle_starttag(
-        self, tag: str, attrs: Sequence[Tuple[str, Optional[str]]]
-    ) -> None:
-        attributes = dict(attrs)
-        self.elements.append((tag, attributes))
-        if tag == "table":
-            self._rows = self.tables[attributes["id"] or ""] = []
-        elif tag == "tr":
-            self._rows.append([])
-        elif tag in ("td", "th"):
-            self._rows[-1].append("")
-            self._in_cell = True
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag in ("td", "th"):
-            self._in_cell = False
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
-        if self._in_cell:
-            self._rows[-1][-1] += data
-
-
-def read_report(nlp: Language, examples: List[Example], path: Path, **kwargs) -> Page:
-    write_report(nlp, examples, path, **kwargs)
-    return Page(path.read_text(encoding="utf8"))
-
-
-def pairs_of(nlp: Language, data: Data = TEST_DATA) -> List[Tuple[str, str, str]]:
-    """Words with their gold tag and what the pipeline says, counted our own way."""
-    found = []
-    for words, tags in data:
-        predicted = tags_of(nlp(Doc(nlp.vocab, words=words)))
-        found += [triple for triple in zip(words, tags or [], predicted) if triple[1]]
-    return found
-
-
-def percent(part: float, whole: float, digits: int = 2) -> str:
-    return f"{100 * part / whole:.{digits}f}" if whole else "–"  # noqa: RUF001
+from spacy_lstm_tagger.evaluation.report.tokens import NO_TAG, collect
 
 
 @pytest.fixture(scope="module")
@@ -111,10 +56,6 @@ def page(shared_trained: Language, tmp_path_factory: pytest.TempPathFactory) -> 
             doc_of(shared_trained, words) for words, _ in TRAIN_DATA
         ),
     )
-
-
-def doc_of(nlp: Language, words: List[str]) -> Doc:
-    return Doc(nlp.vocab, words=words)
 
 
 def test_accuracy_is_that_of_our_own_count(
@@ -181,9 +122,7 @@ def test_contexts_are_of_different_words_the_most_frequent_first(
 ) -> None:
     words = ["apple", "dog", "apple", "cat", "dog", "apple", "house", "book"]
     doc = doc_of(shared_trained, words)
-    tokens = [
-        TaggedToken(doc[:], i, word, "V", "NN", 0.5) for i, word in enumerate(words)
-    ]
+    tokens = [make_token(doc[:], i, "V", "NN") for i in range(len(words))]
     (confusion,) = frequent_confusions(tokens)
     assert confusion.count == len(words)
     assert confusion.forms[:3] == [("apple", 3), ("dog", 2), ("cat", 1)]
@@ -195,7 +134,7 @@ def test_contexts_are_of_different_words_the_most_frequent_first(
 
 def test_context_of_a_long_sentence_is_cut(shared_trained: Language) -> None:
     doc = doc_of(shared_trained, [f"w{i}" for i in range(100)])
-    (confusion,) = frequent_confusions([TaggedToken(doc[:], 50, "w50", "A", "B", 0.5)])
+    (confusion,) = frequent_confusions([make_token(doc[:], 50, "A", "B")])
     (context,) = confusion.contexts
     assert context.left.split() == ["…", *(f"w{i}" for i in range(50 - CONTEXT, 50))]
     assert context.right.split() == [*(f"w{i}" for i in range(51, 51 + CONTEXT)), "…"]
@@ -204,12 +143,81 @@ def test_context_of_a_long_sentence_is_cut(shared_trained: Language) -> None:
 def test_only_the_most_frequent_confusions_are_listed(shared_trained: Language) -> None:
     doc = doc_of(shared_trained, ["apple"])
     tokens = [
-        TaggedToken(doc[:], 0, "apple", "A", f"T{i:03}", 0.5)
-        for i in range(100)
-        for _ in range(i)
+        make_token(doc[:], 0, "A", f"T{i:03}") for i in range(100) for _ in range(i)
     ]
     confusions = frequent_confusions(tokens)
     assert [c.count for c in confusions] == list(range(99, 99 - N_CONFUSIONS, -1))
+
+
+def test_matrix_has_counts_and_percentages_of_rows(
+    page: Page, shared_trained: Language
+) -> None:
+    pairs = Counter((gold, tag) for _, gold, tag in pairs_of(shared_trained))
+    tags = sorted({tag for pair in pairs for tag in pair})
+    _, columns, *rows = page.tables["table-matrix"]
+    assert columns == ["gold", "words", *tags]
+    assert [row[0] for row in rows] == tags
+    for gold, n_words, *cells in rows:
+        total = sum(pairs[gold, tag] for tag in tags)
+        assert n_words == f"{total}"
+        for tag, cell in zip(tags, cells, strict=True):
+            count = pairs[gold, tag]
+            share = percent(count, total, 1).replace("100.0", "100")
+            assert cell == (f"{count} {share}" if count else "")
+
+
+def test_cells_of_the_matrix_say_in_words_what_they_are(page: Page) -> None:
+    titles = [attrs.get("title") or "" for tag, attrs in page.elements if tag == "td"]
+    assert "gold NNP, predicted NN: 1 word, 100.0% of 1" in titles
+
+
+def test_only_errors_are_colored_the_largest_shares_most(
+    shared_trained: Language,
+) -> None:
+    doc = doc_of(shared_trained, ["apple"])
+    pairs = ["AA"] * 6 + ["AB"] * 2 + ["BB"] * 4 + ["BA"] * 4 + ["CC"]
+    tokens = [make_token(doc[:], 0, gold, tag) for gold, tag in pairs]
+    cells = {
+        (row.gold, cell.predicted): (cell.share, cell.shade)
+        for row in matrix_rows(tokens, ["A", "B"])
+        for cell in row.cells
+        if cell
+    }
+    assert cells == {
+        ("A", "A"): (0.75, 0.0),
+        ("A", "B"): (0.25, pytest.approx(0.5**0.5)),
+        ("B", "B"): (0.5, 0.0),
+        ("B", "A"): (0.5, 1.0),
+    }
+
+
+def test_percentages_of_rows_count_columns_that_are_not_shown(
+    shared_trained: Language,
+) -> None:
+    doc = doc_of(shared_trained, ["apple"])
+    tokens = [make_token(doc[:], 0, "A", tag) for tag in "ABBB"]
+    (row,) = matrix_rows(tokens, ["A"])
+    assert row.n_tokens == 4
+    assert [cell.share for cell in row.cells if cell] == [0.25]
+
+
+def test_tags_of_punctuation_are_larger_and_explained(
+    shared_trained: Language, tmp_path: Path
+) -> None:
+    tags = [",", "-LRB-", "''", "NN", "$"]
+    examples = make_examples(shared_trained, [(["The", "dog", "ate", "a", "b"], tags)])
+    page = read_report(shared_trained, examples, tmp_path / "report.html")
+    labels = re.findall(
+        r'<span class="tag( punctuation)?"(?: title="([^"]*)")?>([^<]*)</span>',
+        (tmp_path / "report.html").read_text(encoding="utf8"),
+    )
+    found = {html.unescape(tag): (bool(kind), title) for kind, title, tag in labels}
+    assert found[","] == (True, "punctuation mark, comma")
+    assert found["''"] == (True, "closing quotation mark")
+    assert found["$"] == (True, "symbol, currency")
+    assert found["-LRB-"] == (False, "left round bracket")
+    assert found["NN"] == (False, "noun, singular or mass")
+    assert set(tags) <= {row[0] for row in page.tables["table-matrix"]}
 
 
 def test_matrix_of_many_tags_has_those_with_the_most_errors(
@@ -217,8 +225,8 @@ def test_matrix_of_many_tags_has_those_with_the_most_errors(
 ) -> None:
     doc = doc_of(shared_trained, ["apple"])
     tags = [f"T{i:03}" for i in range(2 * MAX_TAGS)]
-    right = [TaggedToken(doc[:], 0, "apple", tag, tag, 0.5) for tag in tags]
-    wrong = [TaggedToken(doc[:], 0, "apple", t, tags[-1], 0.5) for t in tags[-9:-1]]
+    right = [make_token(doc[:], 0, tag, tag) for tag in tags]
+    wrong = [make_token(doc[:], 0, t, tags[-1]) for t in tags[-9:-1]]
     found = matrix_tags(right + wrong)
     assert len(found) == MAX_TAGS
     assert set(tags[-9:]) <= set(found)
@@ -261,7 +269,7 @@ def test_accuracy_by_length_is_that_of_our_own_count(
     + [(9, "5 to 9"), (10, "10 to 99"), (999, "100 to 999"), (1000, "1000 or more")],
 )
 def test_bounds_of_frequencies(shared_trained: Language, count: int, name: str) -> None:
-    token = TaggedToken(doc_of(shared_trained, ["a"])[:], 0, "a", "DET", "DET", 1.0)
+    token = make_token(doc_of(shared_trained, ["a"])[:], 0, "DET", "DET")
     groups = by_frequency([token], {"a": count})
     assert [group.name for group in groups if group.n_tokens] == [name]
 
@@ -271,7 +279,7 @@ def test_bounds_of_frequencies(shared_trained: Language, count: int, name: str) 
 )
 def test_bounds_of_lengths(shared_trained: Language, length: int, name: str) -> None:
     doc = doc_of(shared_trained, ["a"] * length)
-    groups = by_sentence_length([TaggedToken(doc[:], 0, "a", "DET", "DET", 1.0)])
+    groups = by_sentence_length([make_token(doc[:], 0, "DET", "DET")])
     assert [group.name for group in groups if group.n_tokens] == [name]
 
 
@@ -319,9 +327,7 @@ def test_confidence_is_the_probability_of_the_tag(
 def test_least_certain_words_are_counted(shared_trained: Language) -> None:
     doc = doc_of(shared_trained, ["apple"])
     tokens = [
-        TaggedToken(
-            doc[:], 0, "apple", "A", "B" if i in (0, 1, 4, 90) else "A", i / 100
-        )
+        make_token(doc[:], 0, "A", "B" if i in (0, 1, 4, 90) else "A", i / 100)
         for i in range(100)
     ]
     random.Random(0).shuffle(tokens)

@@ -1,8 +1,18 @@
-"""The tags that are taken for other tags, with examples."""
+"""The tags that are taken for other tags: in a matrix, and with examples."""
 
+import math
 from collections import Counter, defaultdict
 from dataclasses import dataclass
-from typing import Dict, Iterable, List, Tuple
+from typing import (
+    Callable,
+    Dict,
+    Iterable,
+    List,
+    Optional,
+    Sequence,
+    Tuple,
+    TypeVar,
+)
 
 from .tokens import TaggedToken
 
@@ -14,10 +24,13 @@ CONTEXT = 20
 # More rows of a matrix can't be read.
 MAX_TAGS = 60
 
+KeyT = TypeVar("KeyT", bound=Tuple[str, ...])
+ItemT = TypeVar("ItemT")
+
 
 @dataclass
 class Context:
-    """A wrong tag in its sentence.
+    """A word in its sentence.
 
     left (str): The text before the word.
     right (str): The text after it.
@@ -27,6 +40,37 @@ class Context:
     left: str
     right: str
     token: TaggedToken
+
+
+@dataclass
+class MatrixCell:
+    """The tokens with a gold tag that got a tag.
+
+    predicted (str): The tag that they got.
+    count (int): Number of tokens.
+    share (float): Their share of the tokens with the gold tag.
+    shade (float): 0 for no color to 1 for the strongest one. 0 if the tag is right.
+    """
+
+    predicted: str
+    count: int
+    share: float
+    shade: float
+
+
+@dataclass
+class MatrixRow:
+    """The tokens with a gold tag.
+
+    gold (str): The tag.
+    n_tokens (int): Number of tokens that are compared.
+    cells (List[Optional[MatrixCell]]): A cell for each tag of the matrix, None if no
+        token got it.
+    """
+
+    gold: str
+    n_tokens: int
+    cells: List[Optional[MatrixCell]]
 
 
 @dataclass
@@ -64,28 +108,81 @@ def matrix_tags(tokens: Iterable[TaggedToken]) -> List[str]:
     return sorted(sorted(errors, key=lambda tag: (-errors[tag], tag))[:MAX_TAGS])
 
 
+def matrix_rows(tokens: Iterable[TaggedToken], tags: Sequence[str]) -> List[MatrixRow]:
+    """Return a confusion matrix: a row for each gold tag, a column for each predicted
+    tag.
+
+    tokens (Iterable[TaggedToken]): The tokens.
+    tags (Sequence[str]): The tags of rows and columns: those of `matrix_tags`.
+    """
+    counts = count_confusions(tokens)
+    totals: Counter[str] = Counter()
+    for (gold, _), count in counts.items():
+        totals[gold] += count
+    shown = set(tags)
+    highest = max(
+        (
+            count / totals[gold]
+            for (gold, predicted), count in counts.items()
+            if gold != predicted and {gold, predicted} <= shown
+        ),
+        default=1.0,
+    )
+
+    def cell(gold: str, predicted: str) -> Optional[MatrixCell]:
+        count = counts[gold, predicted]
+        if not count:
+            return None
+        share = count / totals[gold]
+        # The root makes small shares visible beside large ones.
+        shade = 0.0 if gold == predicted else math.sqrt(share / highest)
+        return MatrixCell(predicted, count, share, shade)
+
+    return [
+        MatrixRow(gold, totals[gold], [cell(gold, tag) for tag in tags])
+        for gold in tags
+    ]
+
+
 def frequent_confusions(tokens: Iterable[TaggedToken]) -> List[Confusion]:
     """Return the most frequent confusions, with words and sentences."""
-    groups: Dict[Tuple[str, str], List[TaggedToken]] = defaultdict(list)
-    for token in tokens:
-        if not token.is_correct:
-            groups[token.gold, token.predicted].append(token)
-    pairs = sorted(groups, key=lambda pair: (-len(groups[pair]), pair))
-    return [_describe(groups[pair]) for pair in pairs[:N_CONFUSIONS]]
+    errors = (token for token in tokens if not token.is_correct)
+    groups = largest_groups(errors, lambda token: (token.gold, token.predicted))
+    return [
+        Confusion(
+            gold=gold,
+            predicted=predicted,
+            count=len(group),
+            forms=frequent_forms(group),
+            contexts=contexts(group),
+        )
+        for (gold, predicted), group in groups
+    ]
 
 
-def _describe(tokens: List[TaggedToken]) -> Confusion:
+def largest_groups(
+    items: Iterable[ItemT], key: Callable[[ItemT], KeyT]
+) -> List[Tuple[KeyT, List[ItemT]]]:
+    """Group items by their tags and return the largest groups, with their tags."""
+    groups: Dict[KeyT, List[ItemT]] = defaultdict(list)
+    for item in items:
+        groups[key(item)].append(item)
+    ordered = sorted(groups.items(), key=lambda group: (-len(group[1]), group[0]))
+    return ordered[:N_CONFUSIONS]
+
+
+def frequent_forms(tokens: Iterable[TaggedToken]) -> List[Tuple[str, int]]:
+    """Return the words that occur most often, with their numbers."""
+    return Counter(token.form for token in tokens).most_common(N_FORMS)
+
+
+def contexts(tokens: Sequence[TaggedToken]) -> List[Context]:
+    """Return sentences of the words that occur most often, one of each word."""
     firsts: Dict[str, TaggedToken] = {}
     for token in tokens:
         firsts.setdefault(token.form, token)
-    forms = Counter(token.form for token in tokens).most_common(N_FORMS)
-    return Confusion(
-        gold=tokens[0].gold,
-        predicted=tokens[0].predicted,
-        count=len(tokens),
-        forms=forms,
-        contexts=[_context(firsts[form]) for form, _ in forms[:N_CONTEXTS]],
-    )
+    forms = frequent_forms(tokens)[:N_CONTEXTS]
+    return [_context(firsts[form]) for form, _ in forms]
 
 
 def _context(token: TaggedToken) -> Context:

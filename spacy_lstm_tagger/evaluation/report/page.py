@@ -5,6 +5,7 @@ from typing import Any, Dict, List, Mapping, Optional
 
 import jinja2
 import spacy
+from spacy.glossary import GLOSSARY
 from spacy.language import Language
 from spacy.training import Example
 
@@ -94,11 +95,10 @@ def _accuracies(
 
 def _confusions(collection: Collection) -> Dict[str, Any]:
     tags = confusions.matrix_tags(collection.tokens)
-    counts = confusions.count_confusions(collection.tokens)
     return {
         "confusions": confusions.frequent_confusions(collection.tokens),
         "matrix_tags": tags,
-        "matrix_plot": plots.plot_confusions(counts, tags),
+        "matrix_rows": confusions.matrix_rows(collection.tokens, tags),
     }
 
 
@@ -123,4 +123,28 @@ def _number(value: int) -> str:
     return f"{value:,}"
 
 
-ENVIRONMENT.filters.update(percent=_percent, number=_number)
+def _short(count: int) -> str:
+    """Format a number so that it fits into a cell of the matrix."""
+    if count < 1000:
+        return f"{count}"
+    thousands = count / 1000
+    return f"{thousands:.1f}k" if thousands < 9.95 else f"{thousands:.0f}k"
+
+
+def _cell_percent(value: float) -> str:
+    """Format a share so that it fits into a cell, and is 100 only if it is all."""
+    return "100" if value == 1.0 else f"{min(max(100 * value, 0.1), 99.9):.1f}"
+
+
+def _is_punctuation(tag: str) -> bool:
+    return not any(character.isalnum() for character in tag)
+
+
+ENVIRONMENT.filters.update(
+    percent=_percent,
+    number=_number,
+    short=_short,
+    cell_percent=_cell_percent,
+    meaning=lambda tag: GLOSSARY.get(tag, ""),
+)
+ENVIRONMENT.tests["punctuation"] = _is_punctuation

@@ -2,19 +2,8 @@
 
 import io
 import re
-import warnings
 from contextlib import contextmanager
-from typing import (
-    Any,
-    Dict,
-    Iterator,
-    List,
-    Literal,
-    Mapping,
-    Optional,
-    Sequence,
-    Tuple,
-)
+from typing import Any, Dict, Iterator, Sequence
 
 from markupsafe import Markup
 
@@ -23,11 +12,7 @@ from .accuracy import Accuracy
 
 try:
     import matplotlib
-    from matplotlib.axes import Axes
-    from matplotlib.collections import PatchCollection
-    from matplotlib.colors import LinearSegmentedColormap, PowerNorm, to_rgba
     from matplotlib.figure import Figure
-    from matplotlib.patches import Rectangle
 except ImportError as error:
     raise ImportError(
         "The plots of the report need matplotlib, which isn't installed. Install it "
@@ -38,8 +23,6 @@ except ImportError as error:
 # and that is replaced by the color of the page's text.
 TEXT = "#010203"
 BLUE, ORANGE = "#3b82c4", "#e8590c"
-# Inches of a cell of the confusion matrix.
-CELL = 0.19
 STYLE: Dict[Any, Any] = {
     "axes.edgecolor": TEXT,
     "axes.labelcolor": TEXT,
@@ -50,8 +33,6 @@ STYLE: Dict[Any, Any] = {
     "svg.hashsalt": "spacy_lstm_tagger",
     "svg.fonttype": "none",
     "text.color": TEXT,
-    # Tags such as PRP$ are no formulas.
-    "text.parse_math": False,
     "xtick.color": TEXT,
     "ytick.color": TEXT,
 }
@@ -119,94 +100,10 @@ def plot_reliability(bins: Sequence[ConfidenceBin]) -> Markup:
         return _to_svg(figure)
 
 
-def plot_confusions(
-    counts: Mapping[Tuple[str, str], int], tags: Sequence[str]
-) -> Markup:
-    """Plot a confusion matrix: numbers of tokens on a heat map of the share of each
-    row. Right tags are gray, for the errors to be seen.
-
-    counts (Mapping[Tuple[str, str], int]): Number of tokens with each gold tag and
-        predicted tag.
-    tags (Sequence[str]): The tags to plot.
-    """
-    size = CELL * len(tags)
-    # However long the tags are: what is outside of the figure is not cut off.
-    with _figure(size, size, layout=None) as figure:
-        axes = figure.add_axes((0, 0, 1, 1))
-        errors = _draw_cells(axes, counts, tags)
-        if errors:
-            _draw_scale(figure, errors)
-        axes.set_xlim(0, len(tags))
-        axes.set_ylim(len(tags), 0)
-        centers = [i + 0.5 for i in range(len(tags))]
-        axes.set_xticks(centers, tags, rotation=90)
-        axes.set_yticks(centers, tags)
-        axes.tick_params(length=0, top=True, labeltop=True)
-        axes.set_xlabel("predicted tag")
-        axes.set_ylabel("gold tag")
-        axes.set_xticks(range(len(tags) + 1), minor=True)
-        axes.set_yticks(range(len(tags) + 1), minor=True)
-        axes.tick_params(which="minor", length=0)
-        axes.grid(which="minor", color=TEXT, alpha=0.08, linewidth=0.5)
-        return _to_svg(figure)
-
-
-def _draw_cells(
-    axes: Axes, counts: Mapping[Tuple[str, str], int], tags: Sequence[str]
-) -> Optional[PatchCollection]:
-    rows = {tag: i for i, tag in enumerate(tags)}
-    totals: Dict[str, int] = {}
-    for (gold, _), count in counts.items():
-        totals[gold] = totals.get(gold, 0) + count
-    errors: List[Rectangle] = []
-    shares: List[float] = []
-    for (gold, predicted), count in sorted(counts.items()):
-        if gold not in rows or predicted not in rows:
-            continue
-        x, y = rows[predicted], rows[gold]
-        if gold == predicted:
-            axes.add_patch(Rectangle((x, y), 1, 1, color=TEXT, alpha=0.1, linewidth=0))
-        else:
-            errors.append(Rectangle((x, y), 1, 1))
-            shares.append(100 * count / totals[gold])
-        axes.text(x + 0.5, y + 0.5, _short(count), fontsize=6, ha="center", va="center")
-    if not errors:
-        return None
-    colors = [to_rgba(ORANGE, 0.12), to_rgba(ORANGE, 1.0)]
-    cells = PatchCollection(
-        errors,
-        cmap=LinearSegmentedColormap.from_list("errors", colors),
-        norm=PowerNorm(0.5, vmin=0, vmax=max(shares)),
-        linewidth=0,
-    )
-    cells.set_array(shares)
-    axes.add_collection(cells)
-    return cells
-
-
-def _draw_scale(figure: Figure, cells: PatchCollection) -> None:
-    """Draw the scale of colors to the right of the matrix, at most two inches high."""
-    size = figure.get_figwidth()
-    height = min(1.0, 2.0 / size)
-    axes = figure.add_axes((1 + 0.25 / size, 1 - height, 0.1 / size, height))
-    figure.colorbar(cells, cax=axes, label="share of the gold tag (%)")
-
-
-def _short(count: int) -> str:
-    """Format a number so that it fits into a cell."""
-    return f"{count}" if count < 1000 else f"{count / 1000:.0f}k"
-
-
 @contextmanager
-def _figure(
-    width: float,
-    height: float,
-    layout: Optional[Literal["constrained"]] = "constrained",
-) -> Iterator[Figure]:
-    with matplotlib.rc_context(STYLE), warnings.catch_warnings():
-        # Tags in scripts that matplotlib's font lacks: the browser has others.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from")
-        yield Figure(figsize=(width, height), layout=layout)
+def _figure(width: float, height: float) -> Iterator[Figure]:
+    with matplotlib.rc_context(STYLE):
+        yield Figure(figsize=(width, height), layout="constrained")
 
 
 def _to_svg(figure: Figure) -> Markup:
@@ -218,5 +115,4 @@ def _to_svg(figure: Figure) -> Markup:
     svg = buffer.getvalue().replace(TEXT, "currentColor")
     # The groups of all plots have the same ids, which a page can't have twice.
     svg = re.sub(r'<g id="[^"]*"', "<g", svg)
-    # matplotlib has escaped the tags.
     return Markup(svg[svg.index("<svg") :])
