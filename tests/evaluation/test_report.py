@@ -1,4 +1,6 @@
 import html
+import io
+import itertools
 import math
 import random
 import re
@@ -594,6 +596,35 @@ def test_same_data_makes_the_same_file(
     for name in ("a.html", "b.html"):
         write_report(shared_trained, examples, tmp_path / name)
     assert (tmp_path / "a.html").read_bytes() == (tmp_path / "b.html").read_bytes()
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("seconds", [0.1, 3.0])
+def test_a_progress_bar_is_shown_if_tagging_takes_long(
+    seconds: float, shared_trained: Language, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A clock that says whenever it is asked that so much time has passed.
+    clock = itertools.count(0.0, seconds)
+    monkeypatch.setattr("tqdm.std.time", lambda: next(clock))
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    collect(shared_trained, make_examples(shared_trained, TEST_DATA))
+    assert isinstance(sys.stderr, Terminal)
+    assert ("Tagging: 100%" in sys.stderr.getvalue()) == (seconds > 2)
+
+
+def test_a_log_file_has_no_progress_bar(
+    shared_trained: Language,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    clock = itertools.count(0.0, 3.0)
+    monkeypatch.setattr("tqdm.std.time", lambda: next(clock))
+    collect(shared_trained, make_examples(shared_trained, TEST_DATA))
+    assert capsys.readouterr().err == ""
 
 
 def test_examples_stay_as_they_are(shared_trained: Language, tmp_path: Path) -> None:

@@ -9,6 +9,8 @@ from spacy.language import Language
 from spacy.scorer import Scorer
 from spacy.tokens import Doc, Span
 from spacy.training import Example
+from spacy.util import minibatch
+from tqdm import tqdm
 
 from ..probabilities import find_tagger, tag_probabilities
 
@@ -80,16 +82,11 @@ def collect(nlp: Language, examples: Iterable[Example]) -> Collection:
     examples (Iterable[Example]): Documents to tag and their gold tags.
     RETURNS (Collection): The tokens with both of their tags.
     """
-    examples = [Example(eg.predicted.copy(), eg.reference) for eg in examples]
-    tagger = find_tagger(nlp)
-    for example, doc in zip(examples, nlp.pipe([eg.predicted for eg in examples])):
-        example.predicted = doc
-    docs = [example.predicted for example in examples]
-    confidences = tag_probabilities(tagger, docs, batch_size=nlp.batch_size)
+    tagged = list(_tag(nlp, list(examples)))
     tokens: List[TaggedToken] = []
     gold_counts: Counter[str] = Counter()
     n_sentences = n_untagged = n_compared = 0
-    for example, confidence in zip(examples, confidences):
+    for example, confidence in tagged:
         sentences = _sentences(example.reference)
         pairs = list(_pairs(example, confidence))
         starts = [(s, i) for s in sentences for i in range(len(s))]
@@ -106,12 +103,36 @@ def collect(nlp: Language, examples: Iterable[Example]) -> Collection:
     return Collection(
         tokens=tokens,
         gold_counts=gold_counts,
-        n_docs=len(examples),
+        n_docs=len(tagged),
         n_sentences=n_sentences,
         n_untagged=n_untagged,
         n_misaligned=gold_counts.total() - n_compared,
-        tag_acc=Scorer.score_token_attr(examples, "tag")["tag_acc"],
+        tag_acc=Scorer.score_token_attr([eg for eg, _ in tagged], "tag")["tag_acc"],
     )
+
+
+def _tag(nlp: Language, examples: List[Example]) -> Iterator[Tuple[Example, NDArray]]:
+    """Tag copies of the examples, and show a progress bar if that takes a while.
+
+    YIELDS (Tuple[Example, NDArray]): A tagged copy of each example, and the probability
+        of the tag of each token.
+    """
+    tagger = find_tagger(nlp)
+    # On terminals only, as spaCy's progress bars.
+    with tqdm(
+        total=len(examples),
+        desc="Tagging",
+        unit="doc",
+        delay=2,
+        leave=False,
+        disable=None,
+    ) as progress:
+        for batch in minibatch(examples, nlp.batch_size):
+            docs = list(nlp.pipe(example.predicted.copy() for example in batch))
+            confidences = tag_probabilities(tagger, docs, batch_size=len(docs))
+            for example, doc, confidence in zip(batch, docs, confidences):
+                yield Example(doc, example.reference), confidence
+            progress.update(len(batch))
 
 
 def _pairs(example: Example, confidence: NDArray) -> Iterator[Tuple[int, str, float]]:
