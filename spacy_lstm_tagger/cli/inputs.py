@@ -49,11 +49,16 @@ def load_tagger(
         results.
     RETURNS (Tuple[Language, Tagger]): The pipeline, and its component that sets tags.
     """
-    from ..evaluation.probabilities import find_tagger
-
     import_code(msg, code_path)
     with user_errors(msg, f"Can't use GPU {use_gpu}"):
         spacy_cli("setup_gpu")(use_gpu, silent=silent)
+    return load_another_tagger(msg, model)
+
+
+def load_another_tagger(msg: Printer, model: str) -> Tuple[Language, Tagger]:
+    """Load one more pipeline as `load_tagger` does, with the same code and GPU."""
+    from ..evaluation.probabilities import find_tagger
+
     with user_errors(msg, f"Can't load the pipeline '{model}'"):
         nlp = util.load_model(model)
     with user_errors(msg, f"Can't use the pipeline '{model}'"):

@@ -86,6 +86,6 @@ def doc_of(nlp: Language, words: List[str]) -> Doc:
 def make_token(
     sentence: Span, position: int, gold: str, predicted: str, confidence: float = 0.5
 ) -> TaggedToken:
-    """Return a token of a sentence."""
+    """Return a token of the first sentence of some data."""
     form = sentence[position].text
-    return TaggedToken(sentence, position, form, gold, predicted, confidence)
+    return TaggedToken(sentence, position, form, gold, predicted, confidence, 0)

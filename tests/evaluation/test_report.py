@@ -1,3 +1,4 @@
+import datetime
 import html
 import io
 import itertools
@@ -28,8 +29,13 @@ from spacy.tokens import Doc
 from spacy.training import Example
 from util import SMALL, TRAIN_DATA, make_examples, make_trained, make_untrained, tags_of
 
+import spacy_lstm_tagger
 from spacy_lstm_tagger.evaluation.probabilities import find_tagger, tag_probabilities
-from spacy_lstm_tagger.evaluation.report import count_words, write_report
+from spacy_lstm_tagger.evaluation.report import (
+    OtherPipeline,
+    count_words,
+    write_report,
+)
 from spacy_lstm_tagger.evaluation.report.accuracy import (
     by_frequency,
     by_sentence_length,
@@ -58,6 +64,36 @@ def page(shared_trained: Language, tmp_path_factory: pytest.TempPathFactory) -> 
             doc_of(shared_trained, words) for words, _ in TRAIN_DATA
         ),
     )
+
+
+def test_the_head_names_pipeline_data_language_date_and_versions(
+    shared_trained: Language, tmp_path: Path
+) -> None:
+    page = read_report(
+        shared_trained,
+        make_examples(shared_trained, TEST_DATA),
+        tmp_path / "report.html",
+        model_name="training/model-best",
+        data_name="corpus/test.spacy",
+        date=datetime.date(2025, 3, 9),
+    )
+    head = dict(page.tables["table-head"])
+    assert head == {
+        "Pipeline": "en_pipeline 0.0.0 from training/model-best"
+        "component lstm_tagger with 7 tags",
+        "Data": "corpus/test.spacy5 documents, 5 sentences, 23 tokens",
+        "Language": "en",
+        "Date": "2025-03-09",
+        "Versions": f"spaCy {spacy.__version__}, "
+        f"spacy-lstm-tagger {spacy_lstm_tagger.__version__}",
+    }
+
+
+def test_the_head_says_nothing_of_what_it_is_not_told(page: Page) -> None:
+    head = dict(page.tables["table-head"])
+    assert head.keys() == {"Pipeline", "Data", "Language", "Versions"}
+    assert head["Data"] == "5 documents, 5 sentences, 23 tokens"
+    assert "from" not in head["Pipeline"]
 
 
 def test_accuracy_is_that_of_our_own_count(
@@ -593,9 +629,18 @@ def test_same_data_makes_the_same_file(
     shared_trained: Language, tmp_path: Path
 ) -> None:
     examples = make_examples(shared_trained, TEST_DATA)
-    for name in ("a.html", "b.html"):
-        write_report(shared_trained, examples, tmp_path / name)
-    assert (tmp_path / "a.html").read_bytes() == (tmp_path / "b.html").read_bytes()
+    for name in ("a", "b"):
+        write_report(
+            shared_trained,
+            examples,
+            tmp_path / f"{name}.html",
+            date=datetime.date(2025, 3, 9),
+            other=OtherPipeline(shared_trained, examples),
+            errors=tmp_path / f"{name}.tsv",
+        )
+    for suffix in ("html", "tsv"):
+        first, second = (tmp_path / f"{name}.{suffix}" for name in ("a", "b"))
+        assert first.read_bytes() == second.read_bytes()
 
 
 class Terminal(io.StringIO):

@@ -1,6 +1,6 @@
 """A report on the tags of a pipeline: one HTML file for linguists."""
 
-from .page import write_report
+from .page import OtherPipeline, write_report
 from .tokens import count_words
 
-__all__ = ["count_words", "write_report"]
+__all__ = ["OtherPipeline", "count_words", "write_report"]

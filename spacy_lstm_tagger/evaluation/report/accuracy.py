@@ -79,9 +79,9 @@ def accuracy(tokens: Iterable[TaggedToken], name: str) -> Accuracy:
 
 def count_clean_sentences(tokens: Iterable[TaggedToken]) -> Accuracy:
     """Count the sentences in which all tags are right, among those with any."""
-    correct: Dict[object, bool] = defaultdict(lambda: True)
+    correct: Dict[int, bool] = defaultdict(lambda: True)
     for token in tokens:
-        correct[token.sentence] &= token.is_correct
+        correct[token.sentence_number] &= token.is_correct
     return Accuracy("sentences", sum(correct.values()), len(correct))
 
 

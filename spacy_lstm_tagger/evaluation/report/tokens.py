@@ -27,6 +27,7 @@ class TaggedToken(NamedTuple):
     gold (str): Its gold tag.
     predicted (str): The tag that the pipeline gave it.
     confidence (float): The probability of that tag, or not a number.
+    sentence_number (int): Number of the sentence in the data, from 0.
     """
 
     sentence: Span
@@ -35,6 +36,12 @@ class TaggedToken(NamedTuple):
     gold: str
     predicted: str
     confidence: float
+    sentence_number: int
+
+    @property
+    def place(self) -> Tuple[int, int]:
+        """The place of the gold token in the data: its sentence, and its position."""
+        return self.sentence_number, self.position
 
     @property
     def is_correct(self) -> bool:
@@ -64,6 +71,11 @@ class Collection:
     n_misaligned: int
     tag_acc: Optional[float]
 
+    @property
+    def n_tokens(self) -> int:
+        """The number of gold tokens, with or without a tag."""
+        return self.gold_counts.total() + self.n_untagged
+
 
 def count_words(docs: Iterable[Doc]) -> "Counter[str]":
     """Count the words of the training data, as `write_report` takes them.
@@ -88,13 +100,25 @@ def collect(nlp: Language, examples: Iterable[Example]) -> Collection:
     n_sentences = n_untagged = n_compared = 0
     for example, confidence in tagged:
         sentences = _sentences(example.reference)
+        places = [
+            (number, sentence, position)
+            for number, sentence in enumerate(sentences, n_sentences)
+            for position in range(len(sentence))
+        ]
         pairs = list(_pairs(example, confidence))
-        starts = [(s, i) for s in sentences for i in range(len(s))]
         for gold_i, tag, probability in pairs:
             gold = example.reference[gold_i]
-            sentence, position = starts[gold_i]
+            number, sentence, position = places[gold_i]
             tokens.append(
-                TaggedToken(sentence, position, gold.text, gold.tag_, tag, probability)
+                TaggedToken(
+                    sentence=sentence,
+                    position=position,
+                    form=gold.text,
+                    gold=gold.tag_,
+                    predicted=tag,
+                    confidence=probability,
+                    sentence_number=number,
+                )
             )
         gold_counts.update(token.tag_ for token in example.reference if token.tag)
         n_sentences += len(sentences)
