@@ -33,7 +33,7 @@ REQUIRED: Dict[str, Dict[str, Any]] = {
 # What each room may import: other packages, and other rooms of ours. A room may always
 # import itself, and what serves all rooms.
 FOR_ALL = tuple(
-    f"spacy_lstm_tagger.{name}:" for name in ("arrays", "compat", "progress")
+    f"spacy_lstm_tagger.{name}:" for name in ("arrays", "compat", "files", "progress")
 )
 THIRD_PARTY = {
     "": {"spacy", "thinc", "numpy", "tqdm"},

@@ -1,8 +1,6 @@
 """The errors of a report as tab-separated values, and files that are written whole."""
 
 import csv
-import os
-import threading
 from pathlib import Path
 from typing import Dict, List
 
@@ -14,7 +12,6 @@ from spacy.training import Example
 from util import TRAIN_DATA, make_examples, make_trained
 
 from spacy_lstm_tagger.evaluation.report import OtherPipeline, count_words, write_report
-from spacy_lstm_tagger.evaluation.report.files import write_whole
 from spacy_lstm_tagger.evaluation.report.tokens import collect
 
 
@@ -126,33 +123,3 @@ def test_data_without_errors_makes_a_head_alone(
     assert read_errors(shared_trained, make_examples(shared_trained), tmp_path) == []
     (head,) = (tmp_path / "errors.tsv").read_text(encoding="utf8").splitlines()
     assert head.split("\t")[0] == "sentence_number"
-
-
-def test_a_file_that_cannot_be_written_stays_as_it_was(tmp_path: Path) -> None:
-    path = tmp_path / "errors.tsv"
-    path.write_text("before")
-    # This character has no place in UTF-8.
-    with pytest.raises(UnicodeEncodeError):
-        write_whole(path, "after \ud800")
-    assert path.read_text() == "before"
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_a_link_goes_on_leading_to_the_file(tmp_path: Path) -> None:
-    path, link = tmp_path / "file.tsv", tmp_path / "link.tsv"
-    path.write_text("before")
-    link.symlink_to(path)
-    write_whole(link, "after\n")
-    assert link.is_symlink()
-    assert path.read_bytes() == b"after\n"
-
-
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no such pipes")
-def test_a_pipe_is_written_to(tmp_path: Path) -> None:
-    pipe = tmp_path / "pipe"
-    os.mkfifo(pipe)
-    writer = threading.Thread(target=write_whole, args=(pipe, "text"), daemon=True)
-    writer.start()
-    assert pipe.is_fifo()
-    assert pipe.read_text() == "text"
-    writer.join()

@@ -1,13 +1,12 @@
 """All errors as a table that other programs read."""
 
 import csv
-import io
 import math
 from pathlib import Path
 from typing import Any, Dict, Iterator, Mapping, Optional
 
+from ...files import write_whole
 from .comparison import tags_by_token
-from .files import write_whole
 from .tokens import Collection, TaggedToken
 
 
@@ -28,18 +27,17 @@ def write_errors(
     other (Optional[Collection]): The same data, tagged by another pipeline.
     RAISES (OSError): If the file can't be written.
     """
-    buffer = io.StringIO(newline="")
-    writer = csv.writer(buffer, dialect="excel-tab", lineterminator="\n")
     columns = ["sentence_number", "token_position", "token", "gold", "predicted"]
     columns.append("confidence")
     columns += [] if word_counts is None else ["word"]
     columns += [] if other is None else ["other_predicted"]
-    writer.writerow([*columns, "sentence"])
-    for row in _rows(collection, word_counts or {}, other):
-        values = (row[column] for column in [*columns, "sentence"])
-        # Line ends and tabs in texts must not be taken for those of the table.
-        writer.writerow([" ".join(str(value).split()) for value in values])
-    write_whole(path, buffer.getvalue())
+    columns.append("sentence")
+    with write_whole(path) as file:
+        writer = csv.writer(file, dialect="excel-tab", lineterminator="\n")
+        writer.writerow(columns)
+        for row in _rows(collection, word_counts or {}, other):
+            # Line ends and tabs in texts must not be taken for those of the table.
+            writer.writerow([" ".join(str(row[name]).split()) for name in columns])
 
 
 def _rows(

@@ -11,11 +11,11 @@ from spacy.glossary import GLOSSARY
 from spacy.language import Language
 from spacy.training import Example
 
+from ...files import write_whole
 from ..calibration import calibration_error
 from ..probabilities import NoTagsError, find_tagger
 from . import accuracy, comparison, confusions, plots, reliability
 from .errors import write_errors
-from .files import write_whole
 from .tokens import Collection, collect
 
 ENVIRONMENT = jinja2.Environment(
@@ -107,7 +107,8 @@ def write_report(
         write_errors(
             errors, collection, word_counts=word_counts, other=other_collection
         )
-    write_whole(output, html)
+    with write_whole(output) as file:
+        file.write(html)
 
 
 def _gold(examples: List[Example]) -> List[List[Tuple[str, str]]]:

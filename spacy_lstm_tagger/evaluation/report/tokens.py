@@ -10,8 +10,8 @@ from spacy.scorer import Scorer
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 from spacy.util import minibatch
-from tqdm import tqdm
 
+from ...progress import show_progress
 from ..probabilities import find_tagger, tag_probabilities
 
 # Stands for the tag of a token that the pipeline left without one.
@@ -142,21 +142,12 @@ def _tag(nlp: Language, examples: List[Example]) -> Iterator[Tuple[Example, NDAr
         of the tag of each token.
     """
     tagger = find_tagger(nlp)
-    # On terminals only, as spaCy's progress bars.
-    with tqdm(
-        total=len(examples),
-        desc="Tagging",
-        unit="doc",
-        delay=2,
-        leave=False,
-        disable=None,
-    ) as progress:
-        for batch in minibatch(examples, nlp.batch_size):
-            docs = list(nlp.pipe(example.predicted.copy() for example in batch))
-            confidences = tag_probabilities(tagger, docs, batch_size=len(docs))
-            for example, doc, confidence in zip(batch, docs, confidences):
-                yield Example(doc, example.reference), confidence
-            progress.update(len(batch))
+    shown = show_progress(examples, "Tagging", unit="doc")
+    for batch in minibatch(shown, nlp.batch_size):
+        docs = list(nlp.pipe(example.predicted.copy() for example in batch))
+        confidences = tag_probabilities(tagger, docs, batch_size=len(docs))
+        for example, doc, confidence in zip(batch, docs, confidences):
+            yield Example(doc, example.reference), confidence
 
 
 def _pairs(example: Example, confidence: NDArray) -> Iterator[Tuple[int, str, float]]:
