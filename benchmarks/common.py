@@ -63,7 +63,8 @@ class Bench(NamedTuple):
     work_dir (Path): The folder of everything that is made.
     lang (str): The language.
     seed (int): The seed of trainings.
-    max_steps (Optional[int]): The steps of lstm_tagger, by default those of its config.
+    max_steps (Optional[int]): The most steps of lstm_tagger, by default those of its
+        config. It also stops when it gets no better.
     stock_max_steps (Optional[int]): The steps of spaCy's tagger, likewise.
     """
 
@@ -192,10 +193,6 @@ def make_command(
     }
     if max_steps is not None:
         options["training.max_steps"] = str(max_steps)
-        learn_rate = config["training"]["optimizer"]["learn_rate"]
-        if not is_stock and "total_steps" in learn_rate:
-            total = "training.optimizer.learn_rate.total_steps"
-            options[total] = str(max_steps)
     settings = {"config": config, "options": options}
     is_gold = config["corpora"]["train"]["gold_preproc"]
     paths = {

@@ -60,18 +60,18 @@ def build_lstm_crf_tagger(
 
 
 def build_word_char_bilstm(
-    width: int = 400,
-    depth: int = 2,
+    width: int = 256,
+    depth: int = 1,
     word_width: int = 150,
     character_width: int = 50,
     character_lstm_width: int = 300,
     spacing_width: int = 10,
-    word_dropout: float = 0.25,
+    word_dropout: float = 0.75,
     spacing_dropout: float = 0.1,
-    input_dropout: float = 1.0,
-    layer_dropout: float = 0.5,
+    input_dropout: float = 4.0,
+    layer_dropout: float = 2.0,
     min_word_count: int = 1,
-    min_character_count: int = 3,
+    min_character_count: int = 2,
     max_characters: int = 24,
     window: int = 256,
     window_overlap: int = 32,
@@ -100,7 +100,7 @@ def build_word_char_bilstm(
         read as if they had whitespace on both sides, as those of Docs without known
         spaces are, likewise.
     input_dropout (float): Dropout on the input of the BiLSTM, as a multiple of
-        the dropout of the training.
+        the dropout of the training. The default is fitted to spaCy's of 0.1.
     layer_dropout (float): Dropout after each of its layers, likewise.
     min_word_count (int): The least number of times that a word occurs, lower-cased, to
         get an embedding.

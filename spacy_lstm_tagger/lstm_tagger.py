@@ -71,18 +71,18 @@ default_model_config = """
 
 [model.tok2vec]
 @architectures = "spacy_lstm_tagger.WordCharBiLSTM.v1"
-width = 400
-depth = 2
+width = 256
+depth = 1
 word_width = 150
 character_width = 50
 character_lstm_width = 300
 spacing_width = 10
-word_dropout = 0.25
+word_dropout = 0.75
 spacing_dropout = 0.1
-input_dropout = 1.0
-layer_dropout = 0.5
+input_dropout = 4.0
+layer_dropout = 2.0
 min_word_count = 1
-min_character_count = 3
+min_character_count = 2
 max_characters = 24
 window = 256
 window_overlap = 32

@@ -1,5 +1,6 @@
 """The configs in configs/: each trains what its first lines say it is for."""
 
+import inspect
 import shlex
 import shutil
 from itertools import combinations
@@ -31,6 +32,7 @@ from util import (
 )
 from weasel.util import load_project_config
 
+from spacy_lstm_tagger.architectures import build_word_char_bilstm
 from spacy_lstm_tagger.training.build_vocabulary import build_vocabulary
 
 ROOT = Path(__file__).parents[1]
@@ -78,10 +80,7 @@ def make_small(name: str, folder: Path, n_copies: int = 1) -> Overrides:
     tok2vec = tok2vec_of(name)
     overrides = {f"{tok2vec}.{k}": v for k, v in SMALL["model"]["tok2vec"].items()}
     overrides.update(make_paths(name, folder, n_copies))
-    rate = "training.optimizer.learn_rate"
-    overrides[f"{rate}.initial_rate"] = 0.02
-    overrides[f"{rate}.warmup_steps"] = 5
-    overrides[f"{rate}.total_steps"] = 100
+    overrides["training.optimizer.learn_rate"] = 0.02
     if name == "shared_tok2vec":
         # Otherwise, the parser has no actions for what it sees less than 30 times.
         overrides["components.parser.min_action_freq"] = 1
@@ -199,8 +198,7 @@ def test_the_project_trains_and_evaluates_with_a_config(
         for key, value in small.items()
         if key.startswith("paths.")
     }
-    steps = {"max_steps": 2, "eval_frequency": 1, "config": name}
-    variables = {**paths, **steps, "test": paths["dev"]}
+    variables = {**paths, "config": name, "test": paths["dev"]}
     project = load_project_config(
         ROOT, overrides={f"vars.{key}": value for key, value in variables.items()}
     )
@@ -211,7 +209,8 @@ def test_the_project_trains_and_evaluates_with_a_config(
     monkeypatch.chdir(tmp_path)
     shutil.copytree(CONFIGS, "configs")
     Path("metrics").mkdir()
-    encoder = [f"--{k}={v}" for k, v in small.items() if k.startswith("components.")]
+    small.update({"training.max_steps": 2, "training.eval_frequency": 1})
+    encoder = [f"--{k}={v}" for k, v in small.items() if not k.startswith("paths.")]
     run_spacy(*train[3:], *encoder)
     run_spacy(*evaluate[3:])
     (metrics,) = Path("metrics").iterdir()
@@ -227,7 +226,6 @@ CALLBACK = "spacy_lstm_tagger.build_vocabulary.v1"
 ENCODER = load_config(CONFIGS / "default.cfg")["components"]["lstm_tagger"]["model"][
     "tok2vec"
 ]
-SHARED_ENCODER = {**ENCODER, "word_dropout": 0.25, "min_character_count": 3}
 PARSER = {
     "factory": "parser",
     "moves": None,
@@ -248,7 +246,7 @@ PARSER = {
 }
 PRETRAINING = {
     "max_epochs": 10,
-    "dropout": 0.2,
+    "dropout": 0.05,
     "n_save_every": None,
     "n_save_epoch": None,
     "component": "lstm_tagger",
@@ -288,13 +286,12 @@ DIFFERENCES: Dict[str, Dict[str, Any]] = {
         "corpora.train.augmenter.max_sentences": MISSING,
         "corpora.train.augmenter.gold_preproc": MISSING,
         "corpora.train.augmenter": None,
-        "training.max_steps": 500,
+        "training.max_steps": 1000,
         "training.eval_frequency": 100,
-        "training.batcher.size": 400,
+        "training.patience": 200,
+        "training.batcher.size": 200,
         "training.optimizer.beta2": 0.999,
         "training.optimizer.L2": 0.01,
-        "training.optimizer.learn_rate.warmup_steps": 0,
-        "training.optimizer.learn_rate.total_steps": 10000,
         f"{TOK2VEC}.width": 200,
         f"{TOK2VEC}.word_width": 64,
         f"{TOK2VEC}.character_width": 32,
@@ -348,7 +345,7 @@ DIFFERENCES: Dict[str, Dict[str, Any]] = {
         "initialize.before_init.corpus": "${corpora.train}",
         "initialize.before_init.max_docs": 1_000_000,
         "components.tok2vec.factory": "tok2vec",
-        **{f"components.tok2vec.model.{key}": SHARED_ENCODER[key] for key in ENCODER},
+        **{f"components.tok2vec.model.{key}": ENCODER[key] for key in ENCODER},
         **{f"components.parser.{key}": PARSER[key] for key in PARSER},
         **{f"{TOK2VEC}.{key}": MISSING for key in ENCODER},
         f"{TOK2VEC}.@architectures": "spacy.Tok2VecListener.v1",
@@ -357,6 +354,23 @@ DIFFERENCES: Dict[str, Dict[str, Any]] = {
     },
     "static_vectors": {f"{TOK2VEC}.include_static_vectors": True},
 }
+
+
+def test_the_default_has_the_network_that_the_component_has_without_settings() -> None:
+    config = load_config(CONFIGS / "default.cfg")["components"]["lstm_tagger"]
+    model = spacy.blank("en").get_factory_meta("lstm_tagger").default_config["model"]
+    assert {"nO": None, "resizable": False, **model} == config["model"]
+    parameters = inspect.signature(build_word_char_bilstm).parameters
+    settings = {key: x.default for key, x in parameters.items()}
+    assert {**settings, "@architectures": ENCODER["@architectures"]} == ENCODER
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_training_needs_no_number_of_steps(name: str) -> None:
+    training = load_config(CONFIGS / f"{name}.cfg")["training"]
+    assert training["optimizer"]["learn_rate"] == 0.003
+    assert training["optimizer"]["use_averages"]
+    assert training["patience"] >= 2 * training["eval_frequency"]
 
 
 @pytest.mark.parametrize("name", sorted(DIFFERENCES))
@@ -448,7 +462,7 @@ def test_training_starts_from_the_weights_of_pretraining(
 ) -> None:
     weights = pretrained / f"{name}.bin"
     # Training that changes nothing shows what it starts from. Averages change it.
-    still = {"learn_rate.initial_rate": 0.0, "use_averages": False}
+    still = {"learn_rate": 0.0, "use_averages": False}
     changes: Dict[str, Any] = {f"training.optimizer.{k}": v for k, v in still.items()}
     changes.update({"paths.init_tok2vec": str(weights), "training.max_steps": 1})
     nlp = train_small("pretraining", tmp_path, **changes)

@@ -16,7 +16,6 @@ README = (PROJECT / "README.md").read_text(encoding="utf8")
 # Settings that make commands short, by how they begin.
 SHORTER = {
     "spacy train": "--training.max_steps 4 --training.eval_frequency 2 "
-    "--training.optimizer.learn_rate.total_steps 4 "
     "--components.lstm_tagger.model.tok2vec.width 16",
     "benchmarks.accuracy": "--max-steps 2 --stock-max-steps 2",
     # Another plot, not the one that is committed.

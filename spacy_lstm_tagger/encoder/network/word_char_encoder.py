@@ -47,6 +47,27 @@ class WindowTensors:
     kept: Tensor
 
 
+def validate_dropout(
+    dropout: float, *, input_dropout: float, layer_dropout: float
+) -> None:
+    """Check that something is left after dropout.
+
+    dropout (float): The dropout of the training.
+    input_dropout (float): The multiple of it on the input.
+    layer_dropout (float): The multiple of it after each layer.
+    RAISES (ValueError): If a rate is 1 or more.
+    """
+    scale = max(input_dropout, layer_dropout)
+    if dropout * scale >= 1.0:
+        name = "input_dropout" if scale == input_dropout else "layer_dropout"
+        raise ValueError(
+            f"Can't train with a dropout of {dropout}: '{name} = {scale}' makes "
+            f"{dropout * scale:.4g} of it, and a rate needs to be less than 1. Set "
+            f"[training] dropout to 0.1, which the defaults of 'input_dropout' and "
+            f"'layer_dropout' are fitted to, or give the encoder other multiples."
+        )
+
+
 class WordCharEncoder(nn.Module):
     """Word embeddings, character vectors, the spacing of words and, optionally,
     projected static vectors, concatenated and read by a BiLSTM (Plank et al., 2016).
@@ -149,12 +170,11 @@ class WordCharEncoder(nn.Module):
         RETURNS (Tensor): *Shape:* (n_tokens, width)
         RAISES (ValueError): If nothing would be left after dropout.
         """
-        scale = max(self.input_dropout, self.layer_dropout)
-        if dropout * scale >= 1.0:
-            raise ValueError(
-                f"A dropout of {dropout} times {scale}, the greater of 'input_dropout' "
-                f"and 'layer_dropout', is not less than 1: nothing would be left."
-            )
+        validate_dropout(
+            dropout,
+            input_dropout=self.input_dropout,
+            layer_dropout=self.layer_dropout,
+        )
         device = self.whitespace.device.type
         # bfloat16 has the range of float32: gradients need not be scaled.
         with torch.autocast(device, torch.bfloat16, enabled=mixed_precision):
