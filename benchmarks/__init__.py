@@ -1,4 +1,4 @@
-"""The benchmarks behind the figures of the README. Run them from the root of the
+"""The benchmarks behind the figures of RESULTS.md. Run them from the root of the
 project, as in `python -m benchmarks.accuracy`. All of them use one thread."""
 
 import os
