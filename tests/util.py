@@ -9,9 +9,10 @@ import spacy
 from numpy.typing import NDArray
 from spacy.cli import app
 from spacy.language import Language
-from spacy.tokens import Doc, DocBin
+from spacy.tokens import Doc, DocBin, Span
 from spacy.training import Example
 from spacy.util import fix_random_seed
+from spacy.vectors import Vectors
 from typer.testing import CliRunner
 
 from spacy_lstm_tagger.encoder.layer import run_network
@@ -161,3 +162,46 @@ def run_spacy(*arguments: Any) -> str:
         raise result.exception
     assert result.exit_code == 0, result.output
     return result.output
+
+
+def make_installed() -> Language:
+    """Return a pipeline such as one may have installed: with vectors that came from a
+    folder of another machine, spaCy's `tagger`, the attribute ruler behind it, and
+    another component that listens to the same `tok2vec`."""
+    nlp = spacy.blank("en")
+    nlp.vocab.vectors = Vectors(
+        data=numpy.ones((3, 4), dtype="float32"),
+        keys=["dog", "cat", "apple"],
+        strings=nlp.vocab.strings,
+    )
+    encoder = {
+        "@architectures": "spacy.HashEmbedCNN.v2",
+        "width": 16,
+        "depth": 1,
+        "embed_size": 50,
+        "window_size": 1,
+        "maxout_pieces": 2,
+        "subword_features": True,
+        "pretrained_vectors": None,
+    }
+    nlp.add_pipe("tok2vec", config={"model": encoder})
+    listener = {"@architectures": "spacy.Tok2VecListener.v1", "width": 16}
+    tagger = {"@architectures": "spacy.Tagger.v2", "tok2vec": listener}
+    nlp.add_pipe("tagger", config={"model": tagger})
+    nlp.add_pipe("attribute_ruler")
+    recognizer = {
+        "@architectures": "spacy.TransitionBasedParser.v2",
+        "state_type": "ner",
+        "extra_state_tokens": False,
+        "hidden_width": 16,
+        "maxout_pieces": 2,
+        "tok2vec": listener,
+    }
+    nlp.add_pipe("ner", config={"model": recognizer})
+    examples = make_examples(nlp)
+    for example in examples:
+        example.reference.set_ents([Span(example.reference, 0, 1, "THING")])
+    nlp.initialize(lambda: examples)
+    nlp.get_pipe("attribute_ruler").add([[{"TAG": "NN"}]], {"POS": "NOUN"})  # type: ignore[attr-defined]
+    nlp.config["initialize"]["vectors"] = "corpus/en_vectors"
+    return nlp
