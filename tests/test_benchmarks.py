@@ -1,5 +1,5 @@
 """The parts of the benchmarks that decide what is compared with what. The commands are
-run by the tests of the README."""
+run by the tests of the documentation."""
 
 import sys
 from functools import partial
