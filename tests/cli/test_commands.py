@@ -69,7 +69,7 @@ def write_config(folder: Path, path: Path, changes: Dict[str, Any]) -> Path:
     config["components"]["lstm_tagger"]["model"]["tok2vec"].update(
         SMALL["model"]["tok2vec"]
     )
-    config["training"].update(max_steps=60, eval_frequency=20, dropout=0.2)
+    config["training"].update(max_steps=60, eval_frequency=20, dropout=0.05)
     config["training"]["optimizer"]["learn_rate"] = 0.01
     config["training"]["logger"] = {
         "@loggers": "spacy.ConsoleLogger.v3",
