@@ -166,6 +166,19 @@ def train_small(name: str, folder: Path, **changes: Any) -> Language:
     return spacy.load(folder / "training" / "model-best")
 
 
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "demo"])
+def test_a_config_is_what_the_command_in_its_first_line_writes(
+    name: str, tmp_path: Path
+) -> None:
+    text = (CONFIGS / f"{name}.cfg").read_text(encoding="utf8")
+    line, *_ = text.splitlines()
+    start = f"# python -m spacy init lstm-tagger {name}.cfg "
+    assert line.startswith(start)
+    options = shlex.split(line.removeprefix(start))
+    run_spacy("init", "lstm-tagger", tmp_path / f"{name}.cfg", *options)
+    assert (tmp_path / f"{name}.cfg").read_text(encoding="utf8") == text
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_fill_config_changes_nothing(name: str, tmp_path: Path) -> None:
     path, filled = CONFIGS / f"{name}.cfg", tmp_path / "filled.cfg"
@@ -334,8 +347,8 @@ DIFFERENCES: Dict[str, Dict[str, Any]] = {
         "corpora.train.augmenter": None,
         "corpora.dev.gold_preproc": False,
         "training.score_weights.tag_acc": 0.5,
-        "training.score_weights.dep_uas": 0.0,
-        "training.score_weights.dep_las": 0.5,
+        "training.score_weights.dep_uas": 0.25,
+        "training.score_weights.dep_las": 0.25,
         "training.score_weights.dep_las_per_type": None,
         "training.score_weights.sents_p": None,
         "training.score_weights.sents_r": None,
@@ -352,7 +365,10 @@ DIFFERENCES: Dict[str, Dict[str, Any]] = {
         f"{TOK2VEC}.width": "${components.tok2vec.model.width}",
         f"{TOK2VEC}.upstream": "*",
     },
-    "static_vectors": {f"{TOK2VEC}.include_static_vectors": True},
+    "static_vectors": {
+        "paths.vectors": "my_vectors",
+        f"{TOK2VEC}.include_static_vectors": True,
+    },
 }
 
 

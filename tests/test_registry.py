@@ -47,6 +47,7 @@ THIRD_PARTY = {
     "evaluation/report": {"spacy", "numpy", "jinja2", "markupsafe", "matplotlib"},
     "cli": {"spacy", "tqdm", "typer", "wasabi"},
     "cli/debug": {"spacy", "thinc", "numpy", "typer", "wasabi"},
+    "cli/init": {"spacy", "thinc", "jinja2", "typer", "wasabi"},
 }
 OURS = {
     "": {"encoder", "encoder/fast", "tags", "training"},
@@ -58,7 +59,8 @@ OURS = {
     "training": {"encoder", "tags", "crf"},
     "evaluation": {"", "tags"},
     "evaluation/report": {"evaluation"},
-    "cli": {"", "training", "evaluation", "evaluation/report", "cli/debug"},
+    "cli": {"", "training", "evaluation", "evaluation/report", "cli/debug", "cli/init"},
+    "cli/init": {"cli"},
     "cli/debug": {"", "cli", "encoder", "tags", "training", "evaluation"},
 }
 # Arrays alone, or what all rooms need of the insides of other packages.

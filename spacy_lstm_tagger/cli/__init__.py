@@ -5,6 +5,7 @@ from .app import lstm_tagger_cli
 from .calibrate import calibrate_cli
 from .convert import convert_cli
 from .debug import debug_lstm_tagger_cli
+from .init import init_lstm_tagger_cli
 from .report import report_cli
 from .tag import tag_cli
 from .view import view_cli
@@ -13,6 +14,7 @@ __all__ = [
     "calibrate_cli",
     "convert_cli",
     "debug_lstm_tagger_cli",
+    "init_lstm_tagger_cli",
     "lstm_tagger_cli",
     "report_cli",
     "tag_cli",

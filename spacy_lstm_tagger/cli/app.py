@@ -42,5 +42,6 @@ def _find_group(name: str) -> typer.Typer:
 
 
 debug_cli = _find_group("debug_cli")
+init_cli = _find_group("init_cli")
 lstm_tagger_cli = typer.Typer(name="lstm-tagger", help=HELP, no_args_is_help=True)
 _find_group("app").add_typer(lstm_tagger_cli)

@@ -1,0 +1,54 @@
+"""How much training data there is."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Set
+
+from spacy.training.corpus import FILE_TYPE, Corpus, walk_corpus
+from spacy.vocab import Vocab
+
+from ...progress import show_progress
+
+# Corpora of fewer words are small, and those of more are large.
+SMALL = 10_000
+LARGE = 1_000_000
+
+
+@dataclass(frozen=True)
+class CorpusSize:
+    """Figures of a corpus.
+
+    n_words (int): The number of its tokens.
+    n_tags (int): The number of different tags.
+    """
+
+    n_words: int
+    n_tags: int
+
+    @property
+    def is_small(self) -> bool:
+        """Whether it has so few words that rare characters matter."""
+        return self.n_words < SMALL
+
+    @property
+    def is_large(self) -> bool:
+        """Whether it has so many words that rare ones don't matter."""
+        return self.n_words > LARGE
+
+
+def measure_corpus(path: Path) -> CorpusSize:
+    """Count the tokens and the tags of a corpus.
+
+    path (Path): A .spacy file, or a directory of them.
+    RAISES (ValueError): If there are no tokens.
+    """
+    vocab = Vocab()
+    n_words = 0
+    tags: Set[int] = set()
+    docs = Corpus(path).read_docbin(vocab, walk_corpus(path, FILE_TYPE))
+    for doc in show_progress(docs, f"Reading {path}", unit="doc"):
+        n_words += len(doc)
+        tags.update(token.tag for token in doc)
+    if not n_words:
+        raise ValueError("It has no .spacy file with a Doc that has tokens.")
+    return CorpusSize(n_words, len(tags - {0}))

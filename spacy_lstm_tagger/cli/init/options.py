@@ -1,0 +1,55 @@
+"""What a config is made for."""
+
+import shlex
+from dataclasses import dataclass, fields
+from enum import Enum
+from typing import Optional, Tuple
+
+
+class Optimizations(str, Enum):
+    """What matters most of a tagger."""
+
+    efficiency = "efficiency"
+    accuracy = "accuracy"
+
+
+@dataclass(frozen=True)
+class Options:
+    """The options of `init lstm-tagger`.
+
+    lang (str): The code of the language.
+    pipeline (Tuple[str, ...]): The names of the components.
+    optimize (Optimizations): What matters most.
+    train (Optional[str]): The path of the training data.
+    dev (Optional[str]): That of the development data.
+    vectors (Optional[str]): The name or path of a pipeline with vectors.
+    crf (bool): Whether the tags depend on each other.
+    gpu (bool): Whether it trains on a GPU.
+    pretraining (bool): Whether the encoder learns from raw text first.
+    """
+
+    lang: str = "en"
+    pipeline: Tuple[str, ...] = ("lstm_tagger",)
+    optimize: Optimizations = Optimizations.accuracy
+    train: Optional[str] = None
+    dev: Optional[str] = None
+    vectors: Optional[str] = None
+    crf: bool = False
+    gpu: bool = False
+    pretraining: bool = False
+
+    def as_command(self, file: str) -> str:
+        """Return the command that writes a config with these options to a file."""
+        words = ["python", "-m", "spacy", "init", "lstm-tagger", file]
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if value == field.default and field.name != "lang":
+                continue
+            words.append(f"--{field.name}")
+            if isinstance(value, Optimizations):
+                words.append(value.value)
+            elif isinstance(value, tuple):
+                words.append(",".join(value))
+            elif isinstance(value, str):
+                words.append(value)
+        return shlex.join(words)

@@ -1,0 +1,193 @@
+"""`spacy init lstm-tagger`. tests/test_configs.py has what it writes for configs/."""
+
+import re
+import shlex
+from pathlib import Path
+from typing import Any, List
+
+import pytest
+import spacy
+from spacy.cli import app
+from spacy.cli.init_config import fill_config
+from spacy.tokens import Doc, DocBin
+from spacy.util import load_config
+from thinc.api import Config
+from typer.testing import CliRunner
+from util import TRAIN_DATA, run_spacy, tag_all, write_corpus
+
+# Adds the commands to spaCy's, as its entry point does.
+import spacy_lstm_tagger.cli  # noqa: F401
+from spacy_lstm_tagger.cli.init import command, corpus_size
+
+ENCODER = "components.lstm_tagger.model.tok2vec"
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return write_corpus(spacy.blank("en"), tmp_path / "my data.spacy")
+
+
+def init(tmp_path: Path, *options: Any) -> Config:
+    """Run the command, and read the config that it writes."""
+    run_spacy("init", "lstm-tagger", tmp_path / "new" / "config.cfg", *options)
+    return load_config(tmp_path / "new" / "config.cfg").interpolate()
+
+
+def encoder_in(config: Config) -> Any:
+    return config["components"]["lstm_tagger"]["model"]["tok2vec"]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        "--lang de --gpu --crf --vectors my_vectors",
+        "--lang zh --optimize efficiency",
+        "--lang xx --pipeline sentencizer,lstm_tagger",
+        "--pipeline lstm_tagger,senter,ner",
+        "--pipeline morphologizer,lstm_tagger,parser --pretraining --gpu",
+    ],
+)
+def test_a_config_of_any_options_is_complete(options: str, tmp_path: Path) -> None:
+    init(tmp_path, *options.split())
+    path, filled = tmp_path / "new" / "config.cfg", tmp_path / "filled.cfg"
+    pretraining = "--pretraining" in options
+    before, after = fill_config(filled, path, pretraining=pretraining, silent=True)
+    assert after == before
+
+
+def test_a_config_has_comments(tmp_path: Path) -> None:
+    init(tmp_path)
+    text = (tmp_path / "new" / "config.cfg").read_text(encoding="utf8")
+    assert "\n# Training ends 1,600 steps after the best evaluation" in text
+    assert max(map(len, text.splitlines())) <= 88
+
+
+def test_the_paths_and_the_language_are_filled_in(tmp_path: Path, data: Path) -> None:
+    config = init(tmp_path, "--train", data, "--lang", "de", "--vectors", "my_vectors")
+    assert config["paths"]["train"] == str(data)
+    assert config["paths"]["dev"] is None
+    assert config["paths"]["vectors"] == config["initialize"]["vectors"] == "my_vectors"
+    assert config["nlp"]["lang"] == "de"
+    assert encoder_in(config)["include_static_vectors"]
+
+
+def test_a_small_corpus_gets_all_its_characters(tmp_path: Path, data: Path) -> None:
+    assert encoder_in(init(tmp_path, "--train", data))["min_character_count"] == 1
+    assert encoder_in(init(tmp_path, "--dev", data, "-F"))["min_character_count"] == 2
+
+
+def test_a_large_corpus_gets_no_limit_of_steps_and_no_rare_words(
+    tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(corpus_size, "LARGE", 10)
+    config = init(tmp_path, "--train", data)
+    assert config["training"]["max_steps"] == 0
+    assert encoder_in(config)["min_word_count"] == 2
+    without = init(tmp_path, "-F")
+    assert without["training"]["max_steps"] > 0
+    assert encoder_in(without)["min_word_count"] == 1
+
+
+def test_the_size_of_a_corpus_is_that_of_all_files_of_a_folder(tmp_path: Path) -> None:
+    nlp = spacy.blank("en")
+    for i, tags in enumerate((["A", "B"], ["B", ""])):
+        doc = Doc(nlp.vocab, words=["some", "words"], tags=tags)
+        DocBin(docs=[doc]).to_disk(tmp_path / f"{i}.spacy")
+    assert corpus_size.measure_corpus(tmp_path) == corpus_size.CorpusSize(4, 2)
+
+
+def test_components_that_listen_share_one_encoder_and_read_whole_documents(
+    tmp_path: Path,
+) -> None:
+    config = init(tmp_path, "--pipeline", "parser,lstm_tagger,senter,ner")
+    pipeline = ["tok2vec", "parser", "lstm_tagger", "senter", "ner"]
+    assert config["nlp"]["pipeline"] == pipeline
+    for name in ("parser", "lstm_tagger", "ner"):
+        tok2vec = config["components"][name]["model"]["tok2vec"]
+        assert tok2vec["@architectures"] == "spacy.Tok2VecListener.v1"
+        assert tok2vec["width"] == config["components"]["tok2vec"]["model"]["width"]
+    assert not config["corpora"]["train"]["gold_preproc"]
+    assert sum(filter(None, config["training"]["score_weights"].values())) > 0.9
+
+
+def test_components_that_learn_nothing_leave_the_encoder_to_the_tagger(
+    tmp_path: Path,
+) -> None:
+    config = init(tmp_path, "--pipeline", "sentencizer,lstm_tagger")
+    assert config["nlp"]["pipeline"] == ["sentencizer", "lstm_tagger"]
+    assert encoder_in(config)["width"] == 256
+    assert config["corpora"]["train"]["gold_preproc"]
+
+
+def test_the_config_goes_to_stdout_alone(tmp_path: Path) -> None:
+    init(tmp_path)
+    text = (tmp_path / "new" / "config.cfg").read_text(encoding="utf8")
+    printed = run_spacy("init", "lstm-tagger", "-")
+    assert printed == text.replace("lstm-tagger config.cfg", "lstm-tagger -")
+
+
+def test_the_commands_that_are_printed_train_a_tagger(
+    tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "dev.spacy").write_bytes(data.read_bytes())
+    printed = run_spacy("init", "lstm-tagger", "my.cfg", "--train", data)
+    assert f"{sum(len(w) for w, _ in TRAIN_DATA)} words" in printed
+    commands = re.findall(r"^python -m spacy (.*)$", printed, re.MULTILINE)
+    debug, train = map(shlex.split, commands)
+    assert debug[:2] == ["debug", "lstm-tagger"]
+    run_spacy(*debug)
+    small = {
+        "--training.max_steps": 60,
+        "--training.eval_frequency": 20,
+        "--training.optimizer.learn_rate": 0.01,
+        f"--{ENCODER}.width": 32,
+    }
+    run_spacy(*train, *(x for pair in small.items() for x in pair))
+    assert tag_all(spacy.load("training/model-best")) == [
+        tags for _, tags in TRAIN_DATA
+    ]
+
+
+def test_a_file_is_overwritten_on_request_only(tmp_path: Path) -> None:
+    init(tmp_path)
+    result = CliRunner().invoke(
+        app, ["init", "lstm-tagger", str(tmp_path / "new" / "config.cfg")]
+    )
+    assert result.exit_code == 1
+    assert "set the --force or -F flag" in " ".join(result.output.split())
+    init(tmp_path, "--force")
+
+
+@pytest.mark.parametrize(
+    "options, expected",
+    [
+        (["--pipeline", "parser"], "'lstm_tagger' among them"),
+        (
+            ["--pipeline", "tok2vec,lstm_tagger"],
+            "Leave out 'transformer', and 'tok2vec'",
+        ),
+        (["--pipeline", "lstm_tagger,no_such"], "no_such"),
+        (["--lang", "no_such"], "no_such"),
+        (["--train", "missing.spacy"], "Can't read the data 'missing.spacy'"),
+        (["--dev", "missing.spacy"], "Can't read the data 'missing.spacy'"),
+    ],
+)
+def test_options_that_make_no_config_are_refused(
+    options: List[str], expected: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "config.cfg"
+    result = CliRunner().invoke(app, ["init", "lstm-tagger", str(path), *options])
+    assert isinstance(result.exception, SystemExit), repr(result.exception)
+    assert result.exit_code == 1
+    assert expected in " ".join(result.output.split())
+    assert not path.exists()
+
+
+def test_what_many_tags_cost_a_crf_is_said(
+    tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "MANY_TAGS", 3)
+    arguments = ["init", "lstm-tagger", tmp_path / "config.cfg", "-F", "--train", data]
+    assert "A CRF computes with 49 pairs of 7 tags" in run_spacy(*arguments, "--crf")
+    assert "A CRF" not in run_spacy(*arguments)
