@@ -13,7 +13,7 @@ from typing import List
 import numpy
 import pytest
 import spacy
-from pages import (
+from report_pages import (
     SCRIPT,
     TEST_DATA,
     Page,

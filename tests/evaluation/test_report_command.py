@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, List
 
 import pytest
-from pages import TEST_DATA, Page
+from report_pages import TEST_DATA, Page
 from spacy.cli import app
 from spacy.language import Language
 from typer.testing import CliRunner

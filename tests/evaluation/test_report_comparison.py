@@ -7,7 +7,7 @@ from typing import Dict, List, Tuple
 
 import pytest
 import spacy
-from pages import (
+from report_pages import (
     SCRIPT,
     TEST_DATA,
     Page,

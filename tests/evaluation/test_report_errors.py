@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Dict, List
 
 import pytest
-from pages import TEST_DATA, Data, doc_of, pairs_of
+from report_pages import TEST_DATA, Data, doc_of, pairs_of
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example

@@ -391,7 +391,7 @@ def sample_tagger(sentences: List[Example]) -> Language:
     sgd = Adam(0.01)
     for _ in range(20):
         for batch in minibatch(sentences, 30):
-            nlp.update(batch, sgd=sgd, drop=0.2)
+            nlp.update(batch, sgd=sgd, drop=0.05)
     return nlp
 
 
