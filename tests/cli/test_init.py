@@ -71,9 +71,15 @@ def test_the_paths_and_the_language_are_filled_in(tmp_path: Path, data: Path) ->
     assert encoder_in(config)["include_static_vectors"]
 
 
-def test_a_small_corpus_gets_all_its_characters(tmp_path: Path, data: Path) -> None:
-    assert encoder_in(init(tmp_path, "--train", data))["min_character_count"] == 1
-    assert encoder_in(init(tmp_path, "--dev", data, "-F"))["min_character_count"] == 2
+def test_a_small_corpus_gets_all_its_characters_and_small_batches(
+    tmp_path: Path, data: Path
+) -> None:
+    small = init(tmp_path, "--train", data)
+    assert encoder_in(small)["min_character_count"] == 1
+    assert small["training"]["batcher"]["size"] == 200
+    unknown = init(tmp_path, "--dev", data, "-F")
+    assert encoder_in(unknown)["min_character_count"] == 2
+    assert unknown["training"]["batcher"]["size"] == 800
 
 
 def test_a_large_corpus_gets_no_limit_of_steps_and_no_rare_words(
