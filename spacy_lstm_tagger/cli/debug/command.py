@@ -16,12 +16,22 @@ from ...encoder.shim import AveragingShim
 from ...encoder.vocabulary import Vocabulary
 from ...training.build_vocabulary import build_vocabulary, find_encoders
 from ..terminal import user_errors
+from .language_checks import LANGUAGE_CHECKS
 from .tag_checks import TAG_CHECKS
 from .tag_data import collect_tag_data
 from .tagger_data import TaggerData
 from .text_checks import TEXT_CHECKS, check_sizes
+from .training_checks import TRAINING_CHECKS
+from .training_settings import read_training_settings
 
 FACTORY = "lstm_tagger"
+CHECKS = [
+    check_sizes,
+    *LANGUAGE_CHECKS,
+    *TAG_CHECKS,
+    *TEXT_CHECKS,
+    *TRAINING_CHECKS,
+]
 JOIN_AUGMENTER = "spacy_lstm_tagger.join_sentences.v1"
 
 Corpus = Callable[[Language], Iterable[Example]]
@@ -61,7 +71,7 @@ def debug_lstm_tagger(
             labels = _find_labels(nlp, config, name)
         tagger = _describe(nlp, config, training, name, labels, train, dev)
         msg.divider(f"Part-of-speech Tagging: {name}")
-        for check in [check_sizes, *TAG_CHECKS, *TEXT_CHECKS]:
+        for check in CHECKS:
             advice.extend(check(msg, tagger))
     _print_summary(msg, advice)
 
@@ -101,7 +111,7 @@ def _describe(
 ) -> TaggerData:
     settings = nlp.get_pipe(name).cfg  # type: ignore[attr-defined]
     neg_prefix = settings["neg_prefix"]
-    encoder = _find_encoder(nlp, name)
+    owner, encoder = _find_encoder(nlp, name)
     (train_corpus,) = resolve_dot_names(config, [training["train_corpus"]])
     return TaggerData(
         name=name,
@@ -113,6 +123,9 @@ def _describe(
         vocabulary=_find_vocabulary(nlp, encoder, train_corpus),
         window=None if encoder is None else encoder.attrs["settings"].window,
         joins=(_augmenter(config, training) or {}).get("@augmenters") == JOIN_AUGMENTER,
+        lang=config["nlp"]["lang"],
+        stop_words=nlp.Defaults.stop_words,
+        training=read_training_settings(config, owner),
     )
 
 
@@ -122,16 +135,18 @@ def _find_earlier(nlp: Language, name: str) -> List[str]:
     return [n for n in before if "token.tag" in nlp.get_pipe_meta(n).assigns]
 
 
-def _find_encoder(nlp: Language, name: str) -> Optional[Model]:
-    """Return the encoder of a component, or the one that it listens to."""
-    owners = [nlp.get_pipe(name)]
-    for _, component in nlp.components:
+def _find_encoder(nlp: Language, name: str) -> Tuple[str, Optional[Model]]:
+    """Return the encoder of a component, or the one that it listens to, and the
+    component that has it."""
+    owners = [name]
+    for other, component in nlp.components:
         if name in getattr(component, "listening_components", []):
-            owners.append(component)
+            owners.append(other)
     for owner in owners:
-        for encoder in find_encoders(owner.model):  # type: ignore[attr-defined]
-            return encoder
-    return None
+        model = nlp.get_pipe(owner).model  # type: ignore[attr-defined]
+        for encoder in find_encoders(model):
+            return owner, encoder
+    return name, None
 
 
 def _find_vocabulary(

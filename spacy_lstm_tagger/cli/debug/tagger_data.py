@@ -1,12 +1,13 @@
 """The data that the checks of `debug lstm-tagger` are given."""
 
 from dataclasses import dataclass
-from typing import Callable, List, Optional, Set
+from typing import AbstractSet, Callable, List, Optional, Set
 
 from wasabi import Printer
 
 from ...encoder.vocabulary import Vocabulary
 from .tag_data import TagData
+from .training_settings import TrainingSettings
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,9 @@ class TaggerData:
     window (Optional[int]): Longer documents are read in windows of as many tokens.
         None if its encoder is not ours.
     joins (bool): Whether examples are joined for training.
+    lang (str): The language of the pipeline.
+    stop_words (AbstractSet[str]): The frequent words that spaCy has of it.
+    training (TrainingSettings): The settings of the training.
     """
 
     name: str
@@ -35,6 +39,9 @@ class TaggerData:
     vocabulary: Vocabulary
     window: Optional[int]
     joins: bool
+    lang: str
+    stop_words: AbstractSet[str]
+    training: TrainingSettings
 
 
 Check = Callable[[Printer, TaggerData], List[str]]

@@ -1,0 +1,149 @@
+"""The checks of `debug lstm-tagger` on the settings of the training: each prints what
+is far from the settings of `init lstm-tagger`, and returns advice with what that cost
+where it was measured.
+
+The figures are those of the development data of UD English-EWT (200,000 words of
+training data), UD Lithuanian-ALKSNIS (17,500) and of the sample treebank (3,500)."""
+
+from typing import List
+
+from wasabi import Printer
+
+from .tagger_data import Check, TaggerData
+
+# The rates of dropout that were measured to be best, and how far from them is far.
+DROPOUT = {"input_dropout": 0.4, "layer_dropout": 0.2}
+FAR = 2
+LOWEST_RATE, HIGHEST_RATE = 0.001, 0.03
+# With fewer batches in each pass over the data, weights are seldom updated.
+FEW_BATCHES = 10
+FEW_EPOCHS = 5
+
+
+def check_training(msg: Printer, tagger: TaggerData) -> List[str]:
+    """Compare the settings of the training with those that were measured."""
+    advice = [text for check in CHECKS for text in check(msg, tagger)]
+    if not advice:
+        msg.good("Training settings are near those that were measured to be good")
+    return advice
+
+
+def _check_dropout(msg: Printer, tagger: TaggerData) -> List[str]:
+    settings = tagger.training
+    advice = []
+    for name, best in DROPOUT.items():
+        if name not in settings.multiples:
+            continue
+        rate = settings.dropout * settings.multiples[name]
+        text = (
+            f"[training] dropout ({settings.dropout}) times {name} "
+            f"({settings.multiples[name]}) is {rate:.2g}"
+        )
+        if rate >= 1:
+            msg.fail(f"{text}, but has to be less than 1")
+        elif not best / FAR <= rate <= best * FAR:
+            msg.warn(f"{text}, far from {best}")
+        else:
+            continue
+        advice.append(
+            "Set '[training] dropout' to 0.1, with 'input_dropout = 4.0' and "
+            "'layer_dropout = 2.0' of the encoder. With a quarter of that, 3 points of "
+            "accuracy were lost on 3,500 words."
+        )
+    return [*advice, *_check_pretraining(msg, tagger)]
+
+
+def _check_pretraining(msg: Printer, tagger: TaggerData) -> List[str]:
+    settings = tagger.training
+    if settings.pretraining_dropout is None or not settings.multiples:
+        return []
+    rate = settings.pretraining_dropout * max(settings.multiples.values())
+    if rate <= DROPOUT["input_dropout"]:
+        return []
+    text = (
+        f"[pretraining] dropout makes a rate of {rate:.2g} with the encoder's settings"
+    )
+    if rate < 1:
+        msg.warn(text)
+    else:
+        msg.fail(text)
+    return [
+        "Set '[pretraining] dropout' to 0.05. spaCy's default of 0.2 is multiplied by "
+        "'input_dropout' and 'layer_dropout', too."
+    ]
+
+
+def _check_averages(msg: Printer, tagger: TaggerData) -> List[str]:
+    if tagger.training.use_averages or not tagger.training.is_constant:
+        return []
+    msg.warn("The learning rate stays the same, and weights are not averaged")
+    return [
+        "Set 'use_averages = true' in [training.optimizer]. Without it, a constant "
+        "learning rate cost half a point of accuracy on 200,000 words."
+    ]
+
+
+def _check_learn_rate(msg: Printer, tagger: TaggerData) -> List[str]:
+    rate = tagger.training.learn_rate
+    if rate is None or LOWEST_RATE < rate < HIGHEST_RATE:
+        return []
+    msg.warn(f"The learning rate is {rate:g}, far from 0.003")
+    return [
+        "Set 'learn_rate' in [training.optimizer] to 0.003. With 0.001, 2 points of "
+        "accuracy were lost on 17,500 words, and 0.3 on 200,000."
+    ]
+
+
+def _check_batches(msg: Printer, tagger: TaggerData) -> List[str]:
+    size, n_words = tagger.training.batch_words, tagger.train.n_words
+    if not size or n_words >= size * FEW_BATCHES:
+        return []
+    msg.warn(f"Batches of {size} words are large for {n_words} words of train data")
+    return [
+        "Set 'size' in [training.batcher] to a smaller number of words, such as 200: "
+        "the weights are updated after each batch. On 3,500 words, the same accuracy "
+        "took 14 passes with batches of 200 words, and 25 with batches of 800."
+    ]
+
+
+def _check_length(msg: Printer, tagger: TaggerData) -> List[str]:
+    settings = tagger.training
+    n_epochs = float(settings.max_epochs) if settings.max_epochs > 0 else None
+    if settings.max_steps and settings.batch_words and tagger.train.n_words:
+        limit = settings.max_steps * settings.batch_words / tagger.train.n_words
+        n_epochs = limit if n_epochs is None else min(limit, n_epochs)
+    if n_epochs is None or n_epochs >= FEW_EPOCHS:
+        return []
+    msg.warn(f"Training ends after {n_epochs:.1f} passes over the train data, or fewer")
+    return [
+        "Set 'max_steps' and 'max_epochs' in [training] to 0, and let 'patience' end "
+        "the training. After 1 pass over 200,000 words, 89.6 % of the tags were right, "
+        "after 3, 93.8 %, and after 15, 94.9 %."
+    ]
+
+
+def _check_patience(msg: Printer, tagger: TaggerData) -> List[str]:
+    settings = tagger.training
+    if not settings.patience or settings.patience > settings.eval_frequency:
+        return []
+    msg.warn(
+        f"With 'patience = {settings.patience}' and 'eval_frequency = "
+        f"{settings.eval_frequency}', training ends at the first evaluation that is no "
+        f"better"
+    )
+    return [
+        "Set 'patience' in [training] to several times 'eval_frequency', such as 1600 "
+        "and 200. Scores rise and fall by some tenths of a point from one evaluation "
+        "to the next."
+    ]
+
+
+CHECKS: List[Check] = [
+    _check_dropout,
+    _check_averages,
+    _check_learn_rate,
+    _check_batches,
+    _check_length,
+    _check_patience,
+]
+TRAINING_CHECKS: List[Check] = [check_training]
