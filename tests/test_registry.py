@@ -60,7 +60,7 @@ OURS = {
     "evaluation": {"", "tags"},
     "evaluation/report": {"evaluation"},
     "cli": {"", "training", "evaluation", "evaluation/report", "cli/debug", "cli/init"},
-    "cli/init": {"cli"},
+    "cli/init": {"cli", "training"},
     "cli/debug": {"", "cli", "encoder", "tags", "training", "evaluation"},
 }
 # Arrays alone, or what all rooms need of the insides of other packages.

@@ -99,7 +99,7 @@ def test_the_size_of_a_corpus_is_that_of_all_files_of_a_folder(tmp_path: Path) -
     for i, tags in enumerate((["A", "B"], ["B", ""])):
         doc = Doc(nlp.vocab, words=["some", "words"], tags=tags)
         DocBin(docs=[doc]).to_disk(tmp_path / f"{i}.spacy")
-    assert corpus_size.measure_corpus(tmp_path) == corpus_size.CorpusSize(4, 2)
+    assert corpus_size.measure_corpus(tmp_path) == corpus_size.CorpusSize(4, 2, False)
 
 
 def test_components_that_listen_share_one_encoder_and_read_whole_documents(
@@ -197,3 +197,43 @@ def test_what_many_tags_cost_a_crf_is_said(
     arguments = ["init", "lstm-tagger", tmp_path / "config.cfg", "-F", "--train", data]
     assert "A CRF computes with 49 pairs of 7 tags" in run_spacy(*arguments, "--crf")
     assert "A CRF" not in run_spacy(*arguments)
+
+
+UPOS = {"ADJ": "ADJ", "ADV": "ADV", "DET": "DET", "NN": "NOUN", "NNS": "NOUN"}
+
+
+@pytest.fixture
+def data_with_upos(tmp_path: Path) -> Path:
+    nlp = spacy.blank("en")
+    path = tmp_path / "upos.spacy"
+    docs = [
+        Doc(nlp.vocab, words=words, tags=tags, pos=[UPOS.get(t, "X") for t in tags])
+        for words, tags in TRAIN_DATA
+    ]
+    DocBin(docs=docs).to_disk(path)
+    return path
+
+
+def test_a_pipeline_sets_upos_if_the_training_data_has_it(
+    tmp_path: Path, data_with_upos: Path
+) -> None:
+    config = init(tmp_path, "--train", data_with_upos, "--dev", data_with_upos)
+    assert config["nlp"]["pipeline"] == ["lstm_tagger", "attribute_ruler"]
+    path, filled = tmp_path / "new" / "config.cfg", tmp_path / "filled.cfg"
+    before, after = fill_config(filled, path, silent=True)
+    assert after == before
+    run_spacy(
+        *("train", path, "--output", tmp_path / "training", f"--{ENCODER}.width", 32),
+        *("--training.max_steps", 1, "--training.eval_frequency", 1),
+    )
+    nlp = spacy.load(tmp_path / "training" / "model-last")
+    for token in nlp(" ".join(TRAIN_DATA[0][0])):
+        assert token.pos_ == UPOS.get(token.tag_, "X")
+
+
+def test_a_pipeline_without_upos_in_its_data_has_no_rules_for_it(
+    tmp_path: Path, data: Path
+) -> None:
+    config = init(tmp_path, "--train", data)
+    assert config["nlp"]["pipeline"] == ["lstm_tagger"]
+    assert config["initialize"]["components"] == {}

@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Set
+from typing import Iterable, Iterator, Set
 
+from spacy.tokens import Doc
 from spacy.training.corpus import FILE_TYPE, Corpus, walk_corpus
 from spacy.vocab import Vocab
 
 from ...progress import show_progress
+from ...training.upos import has_upos
 
 # Corpora of fewer words are small, and those of more are large.
 SMALL = 10_000
@@ -20,10 +22,12 @@ class CorpusSize:
 
     n_words (int): The number of its tokens.
     n_tags (int): The number of different tags.
+    has_upos (bool): Whether its tags can be mapped to UPOS.
     """
 
     n_words: int
     n_tags: int
+    has_upos: bool
 
     @property
     def is_small(self) -> bool:
@@ -46,9 +50,16 @@ def measure_corpus(path: Path) -> CorpusSize:
     n_words = 0
     tags: Set[int] = set()
     docs = Corpus(path).read_docbin(vocab, walk_corpus(path, FILE_TYPE))
-    for doc in show_progress(docs, f"Reading {path}", unit="doc"):
-        n_words += len(doc)
-        tags.update(token.tag for token in doc)
+
+    def count(docs: Iterable[Doc]) -> Iterator[Doc]:
+        nonlocal n_words
+        for doc in docs:
+            n_words += len(doc)
+            tags.update(token.tag for token in doc)
+            yield doc
+
+    # The corpus is read once: it is counted on the way.
+    is_mappable = has_upos(count(show_progress(docs, f"Reading {path}", unit="doc")))
     if not n_words:
         raise ValueError("It has no .spacy file with a Doc that has tokens.")
-    return CorpusSize(n_words, len(tags - {0}))
+    return CorpusSize(n_words, len(tags - {0}), is_mappable)

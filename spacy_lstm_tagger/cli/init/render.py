@@ -16,6 +16,8 @@ from .corpus_size import CorpusSize
 from .options import Optimizations, Options
 
 ENCODER_WIDTH = "${components.tok2vec.model.width}"
+# The component of spaCy that sets UPOS by rules for tags.
+RULER = "attribute_ruler"
 
 
 def _as_comment(text: str) -> str:
@@ -55,9 +57,13 @@ def render_config(options: Options, file: str, size: Optional[CorpusSize]) -> st
     RAISES (ValueError): If a component can't be configured.
     """
     nlp = spacy.blank(options.lang)
-    others = _configure_others(options)
+    names = [*options.pipeline]
+    maps_upos = size is not None and size.has_upos
+    if maps_upos and RULER not in names:
+        names.append(RULER)
+    others = _configure_others(options.lang, names)
     is_shared = others.pop("tok2vec", None) is not None
-    pipeline = [*(["tok2vec"] if is_shared else []), *options.pipeline]
+    pipeline = [*(["tok2vec"] if is_shared else []), *names]
     sections = {
         "tokenizer": _format("nlp.tokenizer", nlp.config["nlp"]["tokenizer"]),
         "initialize_tokenizer": _format(
@@ -83,6 +89,7 @@ def render_config(options: Options, file: str, size: Optional[CorpusSize]) -> st
         pretraining=options.pretraining,
         efficiency=options.optimize is Optimizations.efficiency,
         shared=is_shared,
+        maps_upos=maps_upos,
         is_whole=any("model" in config for config in others.values()),
         is_small=size is not None and size.is_small,
         is_large=size is not None and size.is_large,
@@ -91,13 +98,13 @@ def render_config(options: Options, file: str, size: Optional[CorpusSize]) -> st
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 
-def _configure_others(options: Options) -> Dict[str, Any]:
+def _configure_others(lang: str, pipeline: List[str]) -> Dict[str, Any]:
     """Return the configs of the components beside ours as `spacy init config` makes
     them, where they listen to our encoder, which is then among them."""
-    names = [name for name in options.pipeline if name != "lstm_tagger"]
+    names = [name for name in pipeline if name != "lstm_tagger"]
     if not names:
         return {}
-    components = init_config(lang=options.lang, pipeline=names)["components"]
+    components = init_config(lang=lang, pipeline=names)["components"]
     if "tok2vec" in components:
         width = "${components.tok2vec.model.encode.width}"
         components = json.loads(json.dumps(components).replace(width, ENCODER_WIDTH))
