@@ -17,6 +17,8 @@ FAR = 2
 LOWEST_RATE, HIGHEST_RATE = 0.001, 0.03
 # With fewer batches in each pass over the data, weights are seldom updated.
 FEW_BATCHES = 10
+# Of words: what `init lstm-tagger` gives small corpora.
+SMALL_BATCH = 200
 FEW_EPOCHS = 5
 
 
@@ -96,11 +98,11 @@ def _check_learn_rate(msg: Printer, tagger: TaggerData) -> List[str]:
 
 def _check_batches(msg: Printer, tagger: TaggerData) -> List[str]:
     size, n_words = tagger.training.batch_words, tagger.train.n_words
-    if not size or n_words >= size * FEW_BATCHES:
+    if not size or size <= SMALL_BATCH or n_words >= size * FEW_BATCHES:
         return []
     msg.warn(f"Batches of {size} words are large for {n_words} words of train data")
     return [
-        "Set 'size' in [training.batcher] to a smaller number of words, such as 200: "
+        f"Set 'size' in [training.batcher] to a smaller number, such as {SMALL_BATCH}: "
         "the weights are updated after each batch. On 3,500 words, the same accuracy "
         "took 14 passes with batches of 200 words, and 25 with batches of 800."
     ]
