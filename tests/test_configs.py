@@ -3,6 +3,8 @@
 import inspect
 import shlex
 import shutil
+import subprocess
+import sys
 from itertools import combinations
 from pathlib import Path
 from typing import Any, Dict, List
@@ -32,6 +34,8 @@ from util import (
 )
 from weasel.util import load_project_config
 
+# Adds its commands to spaCy's.
+import spacy_lstm_tagger.cli  # noqa: F401
 from spacy_lstm_tagger.architectures import build_word_char_bilstm
 from spacy_lstm_tagger.training.build_vocabulary import build_vocabulary
 
@@ -200,7 +204,7 @@ def test_the_debug_commands_of_spacy_accept_a_config(name: str, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_project_trains_and_evaluates_with_a_config(
+def test_the_project_looks_at_data_trains_and_evaluates_with_a_config(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "my data"
@@ -216,14 +220,16 @@ def test_the_project_trains_and_evaluates_with_a_config(
         ROOT, overrides={f"vars.{key}": value for key, value in variables.items()}
     )
     scripts = {command["name"]: command["script"] for command in project["commands"]}
-    (train,), (evaluate,) = (
-        map(shlex.split, scripts[n]) for n in ("train", "evaluate")
+    (convert,), (debug,), (train,), (evaluate,) = (
+        map(shlex.split, scripts[n]) for n in ("convert", "debug", "train", "evaluate")
     )
     monkeypatch.chdir(tmp_path)
     shutil.copytree(CONFIGS, "configs")
     Path("metrics").mkdir()
     small.update({"training.max_steps": 2, "training.eval_frequency": 1})
     encoder = [f"--{k}={v}" for k, v in small.items() if not k.startswith("paths.")]
+    subprocess.run([sys.executable, ROOT / convert[1], *convert[2:]], check=True)
+    run_spacy(*debug[3:], *encoder)
     run_spacy(*train[3:], *encoder)
     run_spacy(*evaluate[3:])
     (metrics,) = Path("metrics").iterdir()

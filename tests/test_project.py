@@ -45,7 +45,7 @@ def copy_project(folder: Path) -> Path:
     for name in ("configs", "benchmarks", "assets/sample"):
         shutil.copytree(ROOT / name, folder / name)
     shutil.copytree(ROOT / "assets/sample", folder / SAMPLE["treebank"])
-    for name in ("project.yml", "assets/fetch.py"):
+    for name in ("project.yml", "assets/fetch.py", "assets/convert.py"):
         shutil.copy(ROOT / name, folder / name)
     for name in ("default", "demo", "pretraining"):
         path = folder / "configs" / f"{name}.cfg"
@@ -149,13 +149,13 @@ def test_all_puts_the_trained_pipeline_into_a_wheel(project: Path) -> None:
 
 
 def test_all_measures_the_trained_pipeline_on_the_test_data(project: Path) -> None:
-    accuracy = evaluate(project, "corpus/test.spacy")
+    accuracy = evaluate(project, f"corpus/{NAME}/test")
     assert 0 < accuracy < 1
     assert read_accuracy(project) == pytest.approx(accuracy)
 
 
 def test_all_reports_the_accuracy_in_html(project: Path) -> None:
-    accuracy = 100 * evaluate(project, "corpus/test.spacy")
+    accuracy = 100 * evaluate(project, f"corpus/{NAME}/test")
     assert reported_accuracy(project) == pytest.approx(accuracy, abs=0.005)
 
 
@@ -168,13 +168,17 @@ def test_all_does_nothing_twice(project: Path) -> None:
     ]
 
 
+SPLITS = ("train", "dev", "test")
+
+
 def test_own_trains_on_files_of_spacys(tmp_path: Path) -> None:
     project = copy_project(tmp_path)
     (project / "my data").mkdir()
-    files = {split: f"my data/{split}.spacy" for split in ("train", "dev", "test")}
+    files = {split: f"my data/{split}.spacy" for split in SPLITS}
     for path in files.values():
         write_corpus(spacy.blank("en"), project / path)
-    run(project, "own", **files)
+    printed = run(project, "own", **files)
+    assert "Part-of-speech Tagging: lstm_tagger" in printed
     nlp = spacy.load(project / "training" / NAME / "model-best")
     tags = {tag for _, tags in TRAIN_DATA for tag in tags}
     assert set(nlp.get_pipe("lstm_tagger").labels) == tags
@@ -187,6 +191,53 @@ def test_own_trains_on_files_of_spacys(tmp_path: Path) -> None:
     )
 
 
+def test_own_trains_on_conllu_for_a_package_of_the_language(tmp_path: Path) -> None:
+    project = copy_project(tmp_path)
+    files = {split: f"{SAMPLE['treebank']}/{split}.conllu" for split in SPLITS}
+    run(project, "own", **files, lang="de")
+    nlp = spacy.load(project / "training" / NAME / "model-best")
+    assert nlp.meta["lang"] == "de"
+    assert read_accuracy(project) == pytest.approx(
+        evaluate(project, f"corpus/{NAME}/test")
+    )
+    packed = read_wheel(project, lang="de")
+    assert packed["lstm_tagger/model"] == read_best(project)["lstm_tagger/model"]
+
+
+def convert(folder: Path, *sources: Path, code: int = 0) -> str:
+    command = [sys.executable, ROOT / "assets/convert.py", *sources, folder]
+    done = subprocess.run(command, capture_output=True, encoding="utf8")
+    assert done.returncode == code, done.stderr
+    return done.stdout
+
+
+def test_converted_data_is_that_of_all_files_of_a_directory_and_of_no_others(
+    tmp_path: Path,
+) -> None:
+    nlp = spacy.blank("en")
+    source = tmp_path / "source"
+    (source / "below").mkdir(parents=True)
+    for path in (source / "a.spacy", source / "below" / "a.spacy"):
+        write_corpus(nlp, path)
+    convert(tmp_path / "corpus", *[ROOT / "assets/sample/dev.conllu"] * 3)
+    sizes = [len(list(Corpus(tmp_path / "corpus" / split)(nlp))) for split in SPLITS]
+    assert sizes == [7, 7, 7]
+    convert(tmp_path / "corpus", source, source, source)
+    sizes = [len(list(Corpus(tmp_path / "corpus" / split)(nlp))) for split in SPLITS]
+    assert sizes == [2 * len(TRAIN_DATA)] * 3
+
+
+@pytest.mark.parametrize(
+    "name, expected", [("no.txt", "no .conllu and no .spacy"), ("none", "Can't find")]
+)
+def test_data_of_another_format_is_refused(
+    name: str, expected: str, tmp_path: Path
+) -> None:
+    (tmp_path / "no.txt").touch()
+    printed = convert(tmp_path / "corpus", *[tmp_path / name] * 3, code=1)
+    assert expected in printed
+
+
 def test_pretrain_trains_on_from_raw_text(tmp_path: Path) -> None:
     project = copy_project(tmp_path)
     # A word needs three occurrences.
@@ -197,7 +248,7 @@ def test_pretrain_trains_on_from_raw_text(tmp_path: Path) -> None:
     vocabulary = encoder_of(nlp).shims[0].module.vocabulary
     words = {nlp.vocab.strings[word.lower()] for word in texts[0].split()}
     assert set(vocabulary.words) == words
-    accuracy = evaluate(project, "corpus/test.spacy")
+    accuracy = evaluate(project, f"corpus/{NAME}/test")
     assert read_accuracy(project) == pytest.approx(accuracy)
     assert reported_accuracy(project) == pytest.approx(100 * accuracy, abs=0.005)
     assert "lstm_tagger/model" in read_wheel(project)

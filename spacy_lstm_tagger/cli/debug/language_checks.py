@@ -12,9 +12,9 @@ from wasabi import Printer
 
 from .tagger_data import Check, TaggerData
 
-# Of the words in a text, more than this are stop words of its language, and fewer than
-# that of most others.
+# A greater share of stop words is that of a text in the language.
 FEW_STOP_WORDS = 0.1
+# Another language is named if it has a greater share than this.
 MANY_STOP_WORDS = 0.15
 
 
