@@ -231,6 +231,15 @@ def test_a_pipeline_sets_upos_if_the_training_data_has_it(
         assert token.pos_ == UPOS.get(token.tag_, "X")
 
 
+def test_a_morphologizer_sets_upos_by_itself(
+    tmp_path: Path, data_with_upos: Path
+) -> None:
+    pipeline = ["--pipeline", "lstm_tagger,morphologizer"]
+    config = init(tmp_path, "--train", data_with_upos, *pipeline)
+    assert config["nlp"]["pipeline"] == ["tok2vec", "lstm_tagger", "morphologizer"]
+    assert config["initialize"]["components"] == {}
+
+
 def test_a_pipeline_without_upos_in_its_data_has_no_rules_for_it(
     tmp_path: Path, data: Path
 ) -> None:

@@ -84,7 +84,7 @@ def _print_choices(msg: Printer, options: Options, size: Optional[CorpusSize]) -
     msg.text(
         f"- Training data: {size.n_words:,} words ({kind}) with {size.n_tags} tags"
     )
-    if size.has_upos:
+    if size.has_upos and "morphologizer" not in options.pipeline:
         msg.text("- UPOS: set by the attribute ruler, with rules of the training data")
     if not size.n_tags:
         msg.warn(f"No tags in '{options.train}': look at it with the first command")

@@ -58,7 +58,9 @@ def render_config(options: Options, file: str, size: Optional[CorpusSize]) -> st
     """
     nlp = spacy.blank(options.lang)
     names = [*options.pipeline]
-    maps_upos = size is not None and size.has_upos
+    # A morphologizer predicts UPOS, which rules would overwrite.
+    has_upos = size is not None and size.has_upos
+    maps_upos = has_upos and (RULER in names or "morphologizer" not in names)
     if maps_upos and RULER not in names:
         names.append(RULER)
     others = _configure_others(options.lang, names)
