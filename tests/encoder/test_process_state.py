@@ -58,6 +58,9 @@ STATES: Dict[str, Callable[[], Any]] = {
     "inference_mode": torch.inference_mode,
     "autocast": lambda: torch.autocast("cpu", torch.bfloat16),
 }
+if torch.__version__.startswith("2.4."):
+    # Its own initialization of weights overflows then.
+    del STATES["float16"]
 IN_EVERY_STATE = pytest.mark.parametrize("state", list(STATES))
 DEPTH = small(depth=2)
 
