@@ -1,4 +1,4 @@
-"""How much training data there is."""
+"""The size of the training data."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,12 +31,12 @@ class CorpusSize:
 
     @property
     def is_small(self) -> bool:
-        """Whether it has so few words that rare characters matter."""
+        """True if it has so few words that rare characters matter."""
         return self.n_words < SMALL
 
     @property
     def is_large(self) -> bool:
-        """Whether it has so many words that rare ones don't matter."""
+        """True if it has so many words that rare ones don't matter."""
         return self.n_words > LARGE
 
 

@@ -1,4 +1,4 @@
-"""What a config is made for."""
+"""The options that a config is made for."""
 
 import shlex
 from dataclasses import dataclass, fields
@@ -7,7 +7,7 @@ from typing import Optional, Tuple
 
 
 class Optimizations(str, Enum):
-    """What matters most of a tagger."""
+    """The properties of a tagger that may matter most."""
 
     efficiency = "efficiency"
     accuracy = "accuracy"
