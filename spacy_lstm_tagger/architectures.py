@@ -68,7 +68,7 @@ def build_word_char_bilstm(
     spacing_width: int = 10,
     word_dropout: float = 0.75,
     spacing_dropout: float = 0.1,
-    input_dropout: float = 4.0,
+    input_dropout: float = 5.0,
     layer_dropout: float = 2.0,
     min_word_count: int = 1,
     min_character_count: int = 2,
@@ -99,9 +99,10 @@ def build_word_char_bilstm(
     spacing_dropout (float): In training, the rate of windows whose words are all
         read as if they had whitespace on both sides, as those of Docs without known
         spaces are, likewise.
-    input_dropout (float): Dropout on the input of the BiLSTM, as a multiple of
-        the dropout of the training. The default is fitted to spaCy's of 0.1.
-    layer_dropout (float): Dropout after each of its layers, likewise.
+    input_dropout (float): How many times over the dropout of the training is applied to
+        the input of the BiLSTM. The default is fitted to spaCy's dropout of 0.1: it
+        makes 1 - (1 - 0.1) ** 5, which is 0.41.
+    layer_dropout (float): The same for the output of each of its layers.
     min_word_count (int): The least number of times that a word occurs, lower-cased, to
         get an embedding.
     min_character_count (int): The same for characters.

@@ -540,6 +540,18 @@ def test_each_kind_of_dropout_changes_gradients_and_can_be_turned_off(
     assert not close(one, other)
 
 
+@pytest.mark.parametrize("drop", [0.2, 0.5, 0.9])
+def test_the_default_network_trains_with_any_dropout(drop: float) -> None:
+    nlp = spacy.blank("en")
+    nlp.add_pipe("lstm_tagger")
+    examples = make_examples(nlp)
+    sgd = nlp.initialize(lambda: examples)
+    before = nlp.update(examples, sgd=sgd, drop=drop)["lstm_tagger"]
+    for _ in range(3):
+        after = nlp.update(examples, sgd=sgd, drop=drop)["lstm_tagger"]
+    assert 0.0 < after < before
+
+
 def test_predictions_are_made_without_dropout() -> None:
     nlp = make_trained(steps=3)
     nlp.update(make_examples(nlp), drop=0.2, sgd=False)  # type: ignore[arg-type]

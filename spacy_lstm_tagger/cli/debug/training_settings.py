@@ -16,8 +16,8 @@ class TrainingSettings:
 
     dropout (float): The dropout of the training.
     pretraining_dropout (Optional[float]): That of the pretraining, None for none.
-    multiples (Dict[str, float]): `input_dropout` and `layer_dropout` of the encoder.
-        Empty if it is not ours.
+    dropout_times (Dict[str, float]): `input_dropout` and `layer_dropout` of the
+        encoder. Empty if it is not ours.
     learn_rate (Optional[float]): The learning rate, or the highest of a schedule. None
         if it is not known.
     is_constant (bool): Whether the learning rate stays the same.
@@ -34,7 +34,7 @@ class TrainingSettings:
 
     dropout: float
     pretraining_dropout: Optional[float]
-    multiples: Dict[str, float]
+    dropout_times: Dict[str, float]
     learn_rate: Optional[float]
     is_constant: bool
     use_averages: bool
@@ -57,7 +57,7 @@ def read_training_settings(config: Config, owner: str) -> TrainingSettings:
     return TrainingSettings(
         dropout=training["dropout"],
         pretraining_dropout=config.get("pretraining", {}).get("dropout"),
-        multiples={
+        dropout_times={
             name: encoder[name]
             for name in ("input_dropout", "layer_dropout")
             if name in encoder

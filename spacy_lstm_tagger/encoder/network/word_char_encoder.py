@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ..dropout import repeat_dropout
 from ..spacing import N_SPACINGS
 from ..vocabulary import UNKNOWN_WORD, Vocabulary
 from .bilstm import BiLSTM
@@ -47,27 +48,6 @@ class WindowTensors:
     kept: Tensor
 
 
-def validate_dropout(
-    dropout: float, *, input_dropout: float, layer_dropout: float
-) -> None:
-    """Check that something is left after dropout.
-
-    dropout (float): The dropout of the training.
-    input_dropout (float): The multiple of it on the input.
-    layer_dropout (float): The multiple of it after each layer.
-    RAISES (ValueError): If a rate is 1 or more.
-    """
-    scale = max(input_dropout, layer_dropout)
-    if dropout * scale >= 1.0:
-        name = "input_dropout" if scale == input_dropout else "layer_dropout"
-        raise ValueError(
-            f"Can't train with a dropout of {dropout}: '{name} = {scale}' makes "
-            f"{dropout * scale:.4g} of it, and a rate needs to be less than 1. Set "
-            f"[training] dropout to 0.1, which the defaults of 'input_dropout' and "
-            f"'layer_dropout' are fitted to, or give the encoder other multiples."
-        )
-
-
 class WordCharEncoder(nn.Module):
     """Word embeddings, character vectors, the spacing of words and, optionally,
     projected static vectors, concatenated and read by a BiLSTM (Plank et al., 2016).
@@ -87,9 +67,9 @@ class WordCharEncoder(nn.Module):
         Kiperwasser & Goldberg (2016).
     spacing_dropout (float): In training, the rate of windows whose words are all
         read as if they had whitespace on both sides.
-    input_dropout (float): Dropout on the input of the BiLSTM, as a multiple of
-        the rate given to `forward`.
-    layer_dropout (float): Dropout after each layer, likewise.
+    input_dropout (float): How many times over dropout is applied to the input of the
+        BiLSTM, see `repeat_dropout`.
+    layer_dropout (float): The same for the output of each layer.
     vectors_width (int): Width of the static vectors, 0 for none.
     """
 
@@ -170,11 +150,6 @@ class WordCharEncoder(nn.Module):
         RETURNS (Tensor): *Shape:* (n_tokens, width)
         RAISES (ValueError): If nothing would be left after dropout.
         """
-        validate_dropout(
-            dropout,
-            input_dropout=self.input_dropout,
-            layer_dropout=self.layer_dropout,
-        )
         device = self.whitespace.device.type
         # bfloat16 has the range of float32: gradients need not be scaled.
         with torch.autocast(device, torch.bfloat16, enabled=mixed_precision):
@@ -225,8 +200,10 @@ class WordCharEncoder(nn.Module):
             ),
             dim=2,
         )
-        inputs = functional.dropout(inputs, dropout * self.input_dropout)
+        inputs = functional.dropout(inputs, repeat_dropout(dropout, self.input_dropout))
         outputs = self.bilstm(
-            inputs, batch.lengths, dropout=dropout * self.layer_dropout
+            inputs,
+            batch.lengths,
+            dropout=repeat_dropout(dropout, self.layer_dropout),
         )
         return self.finish(outputs.flatten(0, 1)[batch.kept])
