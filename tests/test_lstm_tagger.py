@@ -86,10 +86,17 @@ def test_the_factory_has_the_meta_of_spacys_tagger() -> None:
     assert ours.assigns == stock.assigns == ["token.tag"]
     assert ours.requires == stock.requires
     assert ours.retokenizes == stock.retokenizes
+    assert ours.default_score_weights == {
+        "tag_acc": 1.0,
+        "pos_acc": 0.0,
+        "tag_micro_p": None,
+        "tag_micro_r": None,
+        "tag_micro_f": None,
+    }
+    assert ours.scores == list(ours.default_score_weights)
     # Older versions of spaCy name fewer.
     assert set(ours.scores) >= set(stock.scores)
     assert ours.default_score_weights.items() >= stock.default_score_weights.items()
-    assert ours.default_score_weights["tag_acc"] == 1.0
 
 
 def test_the_settings_of_spacys_tagger_have_its_defaults() -> None:
@@ -615,13 +622,12 @@ def test_there_is_no_warning_where_what_is_found_has_an_effect(
 
 def test_training_and_evaluation_on_tagged_references_give_no_warning() -> None:
     nlp = initialized(TRAIN_DATA)
-
-    def train() -> None:
+    with warnings.catch_warnings():
+        # Not those of other categories: with torch 2.4, thinc's calls of it give some.
+        warnings.simplefilter("error", UserWarning)
         for _ in range(2):
             nlp.update(make_examples(nlp), annotates=["lstm_tagger"])
         nlp.evaluate(make_examples(nlp))
-
-    assert count_warnings(train, "tags already") == 0
 
 
 LOWER: Data = [(words, [tag.lower() for tag in tags]) for words, tags in TRAIN_DATA]

@@ -145,19 +145,6 @@ def test_the_default_model_of_the_factory_states_every_setting_of_the_encoder() 
     assert config == {name: p.default for name, p in parameters.items()}
 
 
-def test_the_meta_of_the_factory_is_that_of_the_stock_tagger() -> None:
-    nlp = spacy.blank("en")
-    nlp.add_pipe("lstm_tagger")
-    ours, stock = nlp.get_factory_meta("lstm_tagger"), nlp.get_factory_meta("tagger")
-    assert ours.assigns == stock.assigns == ["token.tag"]
-    # Older versions of spaCy name fewer.
-    assert ours.default_score_weights.items() >= stock.default_score_weights.items()
-    assert set(ours.scores) >= set(stock.scores)
-    assert ours.default_config["scorer"] == stock.default_config["scorer"]
-    for key in ("overwrite", "neg_prefix", "label_smoothing"):
-        assert ours.default_config[key] == stock.default_config[key]
-
-
 def test_importing_the_package_imports_neither_torch_nor_spacy() -> None:
     code = (
         "import sys, spacy_lstm_tagger;"

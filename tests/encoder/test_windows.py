@@ -1,4 +1,4 @@
-from typing import List, Tuple
+from typing import Iterator, List, Tuple
 
 import numpy
 import pytest
@@ -21,15 +21,24 @@ def doc_bounds(lengths: numpy.ndarray, position: int) -> Tuple[int, int]:
     return int(ends[doc] - lengths[doc]), int(ends[doc])
 
 
+def cut_all(
+    lengths: numpy.ndarray, settings: Tuple[int, int]
+) -> Iterator[Tuple[Tuple[int, int], Tuple[int, int], Tuple[int, int]]]:
+    """Yield the bounds of each window, of what is kept of it and of its document."""
+    window, overlap = settings
+    cut = cut_windows(lengths, window=window, overlap=overlap)
+    windows, kept = zip(cut.start, cut.end), zip(cut.keep_start, cut.keep_end)
+    for bounds, kept_bounds in zip(windows, kept):
+        yield bounds, kept_bounds, doc_bounds(lengths, bounds[0])
+
+
 @given(DOC_LENGTHS, window_settings())
 def test_every_token_is_kept_exactly_once(
     lengths: numpy.ndarray, settings: Tuple[int, int]
 ) -> None:
-    window, overlap = settings
-    cut = cut_windows(lengths, window=window, overlap=overlap)
     kept: List[int] = []
-    for start, end in zip(cut.keep_start, cut.keep_end):
-        kept.extend(range(start, end))
+    for _, bounds, _ in cut_all(lengths, settings):
+        kept.extend(range(*bounds))
     assert kept == list(range(lengths.sum()))
 
 
@@ -37,28 +46,19 @@ def test_every_token_is_kept_exactly_once(
 def test_a_window_lies_inside_one_document_and_keeps_tokens_of_its_own(
     lengths: numpy.ndarray, settings: Tuple[int, int]
 ) -> None:
-    window, overlap = settings
-    cut = cut_windows(lengths, window=window, overlap=overlap)
-    for start, end, first, last in zip(
-        cut.start, cut.end, cut.keep_start, cut.keep_end
-    ):
-        doc_start, doc_end = doc_bounds(lengths, start)
-        assert doc_start <= start <= first < last <= end <= doc_end
-        assert end - start <= window
+    for (start, end), (first, last), doc in cut_all(lengths, settings):
+        assert doc[0] <= start <= first < last <= end <= doc[1]
+        assert end - start <= settings[0]
 
 
 @given(DOC_LENGTHS, window_settings())
 def test_kept_tokens_have_context_wherever_the_document_goes_on(
     lengths: numpy.ndarray, settings: Tuple[int, int]
 ) -> None:
-    window, overlap = settings
-    cut = cut_windows(lengths, window=window, overlap=overlap)
-    for start, end, first, last in zip(
-        cut.start, cut.end, cut.keep_start, cut.keep_end
-    ):
-        doc_start, doc_end = doc_bounds(lengths, start)
-        assert first - start >= min(overlap, first - doc_start)
-        assert end - last >= min(overlap, doc_end - last)
+    overlap = settings[1]
+    for (start, end), (first, last), doc in cut_all(lengths, settings):
+        assert first - start >= min(overlap, first - doc[0])
+        assert end - last >= min(overlap, doc[1] - last)
 
 
 @given(DOC_LENGTHS, window_settings())
