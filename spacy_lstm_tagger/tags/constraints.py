@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from numbers import Integral
 from typing import (
     Any,
+    Collection,
     Dict,
     Iterable,
     Iterator,
@@ -91,10 +92,10 @@ def get_allowed_tags(
                 f"document of {len(doc)} tokens. Its keys need to be positions of "
                 f"tokens, counted from 0."
             )
-        if isinstance(tags, str):
+        if not _are_tags(tags):
             raise ValueError(
                 f"Can't read 'doc._.{attribute}': the tags of token {token} are "
-                f"{tags!r}. They need to be a list, like [{tags!r}]."
+                f'{tags!r}. They need to be a list of strings, like ["MD", "NN"].'
             )
     return given
 
@@ -103,6 +104,12 @@ def _is_position(key: Any, doc: Doc) -> bool:
     # True is an integer to Python, but a mask of all tokens to numpy.
     is_integer = isinstance(key, Integral) and not isinstance(key, bool)
     return is_integer and 0 <= int(key) < len(doc)
+
+
+def _are_tags(value: Any) -> bool:
+    # A string is a collection of strings, too.
+    is_collection = isinstance(value, Collection) and not isinstance(value, str)
+    return is_collection and all(isinstance(tag, str) for tag in value)
 
 
 def compile_dictionary(

@@ -669,7 +669,19 @@ def test_a_pipeline_without_a_dictionary_is_loaded_without_one() -> None:
 
 
 @pytest.mark.parametrize(
-    "given", [["X"], {0: "X"}, {True: ["X"]}, {False: ["X"]}, {1.0: ["X"]}, {5: ["X"]}]
+    "given",
+    [
+        ["X"],
+        {0: "X"},
+        {0: 5},
+        {0: None},
+        {0: [1, "X"]},
+        {0: [["X"]]},
+        {True: ["X"]},
+        {False: ["X"]},
+        {1.0: ["X"]},
+        {5: ["X"]},
+    ],
 )
 def test_allowed_tags_of_another_form_are_an_error(given: Any) -> None:
     nlp = few_tags()
