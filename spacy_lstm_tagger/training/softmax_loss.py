@@ -18,8 +18,8 @@ def validate_label_smoothing(label_smoothing: float, n_labels: int) -> None:
     if label_smoothing < 0.0 or label_smoothing * n_labels > n_others > 0:
         raise ValueError(
             f"Can't train {n_labels} tags with 'label_smoothing = {label_smoothing}': "
-            f"it needs to be at least 0 and at most {n_others / n_labels:.3g}, where "
-            f"all tags are wanted alike."
+            f"it needs to be at least 0 and at most {n_others}/{n_labels}, where all "
+            f"tags are wanted alike."
         )
 
 
