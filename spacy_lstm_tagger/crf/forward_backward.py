@@ -92,28 +92,6 @@ def find_log_partition(
     )
 
 
-def score_sequences(
-    emissions: NDArray,
-    lengths: NDArray[numpy.int64],
-    chain: Chain,
-    tags: NDArray[numpy.int64],
-) -> NDArray:
-    """Find the score of one sequence of tags for each chain.
-
-    tags (NDArray[numpy.int64]): Positions among the labels. *Shape:* (n_tokens,)
-    RETURNS (NDArray): *Shape:* (n_chains,)
-    """
-    first, last = find_ends(lengths)
-    scores = emissions[numpy.arange(len(tags)), tags].astype("float64")
-    scores[1:] += chain.transitions[tags[:-1], tags[1:]]
-    # No transition leads from one chain to the next.
-    later = first[1:]
-    scores[later] -= chain.transitions[tags[later - 1], tags[later]]
-    scores[first] += chain.start[tags[first]]
-    scores[last] += chain.end[tags[last]]
-    return _sum_chains(scores, lengths)
-
-
 def _read_both_ways(
     emissions: NDArray, lengths: NDArray[numpy.int64], chain: Chain
 ) -> Tuple[Messages, Messages]:

@@ -17,7 +17,6 @@ from brute_force import (
     problems,
     random_chain,
     rule_out,
-    score,
     split_pieces,
 )
 from hypothesis import example, given, settings
@@ -29,7 +28,6 @@ from spacy_lstm_tagger.crf.forward_backward import (
     find_expectations,
     find_log_partition,
     find_marginals,
-    score_sequences,
 )
 
 
@@ -88,21 +86,6 @@ def test_expectations_are_those_of_all_sequences(problem: Problem) -> None:
     assert_close(found.marginals, expected_marginals(problem))
     expected = [sequences.log_partition for _, sequences in iterate_chains(problem)]
     assert_close(found.log_partition, expected)
-
-
-@settings(max_examples=60, deadline=None)
-@given(problems(), st.integers(0, 2**32 - 1))
-def test_the_score_of_a_sequence_is_the_sum_of_the_scores_it_passes(
-    problem: Problem, seed: int
-) -> None:
-    shape = problem.emissions.shape
-    tags = numpy.random.default_rng(seed).integers(shape[1], size=shape[0])
-    parts = numpy.split(tags, numpy.cumsum(problem.lengths)[:-1])
-    expected = [
-        score(emissions, problem.chain, part)
-        for emissions, part in zip(problem.chains(), parts)
-    ]
-    assert_close(score_sequences(*problem, tags), expected)
 
 
 @settings(max_examples=30, deadline=None)
@@ -175,19 +158,6 @@ def test_the_log_partition_of_a_chain_without_tokens_is_nothing(
     problem = Problem(emissions, numpy.asarray(lengths), random_chain(rng, 3, 1.0))
     expected = [sequences.log_partition for _, sequences in iterate_chains(problem)]
     assert_close(find_log_partition(*problem), expected)
-
-
-@pytest.mark.parametrize("lengths", [[0], [0, 2], [2, 0], [1, 0, 0, 1]])
-def test_the_score_of_a_chain_without_tokens_is_nothing(lengths: List[int]) -> None:
-    rng = numpy.random.default_rng(0)
-    emissions = rng.normal(size=(sum(lengths), 3))
-    problem = Problem(emissions, numpy.asarray(lengths), random_chain(rng, 3, 1.0))
-    tags = rng.integers(3, size=sum(lengths))
-    parts = numpy.split(tags, numpy.cumsum(lengths)[:-1])
-    expected = [
-        score(rows, problem.chain, part) for rows, part in zip(problem.chains(), parts)
-    ]
-    assert_close(score_sequences(*problem, tags), expected)
 
 
 @pytest.mark.parametrize("lengths", [[0], [0, 2], [2, 0], [1, 0, 0, 1]])
