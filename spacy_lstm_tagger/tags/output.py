@@ -1,7 +1,7 @@
 """Output layers: from token vectors to tag scores, with room for more tags."""
 
 from functools import partial
-from typing import Callable, List, Optional
+from typing import List, Optional
 
 from spacy.tokens import Doc
 from thinc.api import Linear, Model, Softmax_v2, chain, resizable, with_array, zero_init
@@ -19,7 +19,7 @@ def add_softmax(
     """Add an affine map to tag scores and, in training, a softmax. This is the output
     layer of spaCy's own tagger, except that it can be resizable."""
     softmax = Softmax_v2(nO, _width(tok2vec), init_W=zero_init, normalize_outputs=False)
-    layer = _resizable(softmax, resize_linear_weighted) if is_resizable else softmax
+    layer = resizable(softmax, resize_linear_weighted) if is_resizable else softmax
     model: Model = chain(tok2vec, with_array(layer))
     model.set_ref("softmax", softmax)
     return _finish(model, tok2vec, softmax, is_resizable)
@@ -34,8 +34,8 @@ def add_crf(
     if is_resizable:
         model: Model = chain(
             tok2vec,
-            with_array(_resizable(linear, resize_linear_weighted)),
-            _resizable(crf, partial(resize_crf, decoding=decoding)),
+            with_array(resizable(linear, resize_linear_weighted)),
+            resizable(crf, partial(resize_crf, decoding=decoding)),
         )
     else:
         model = chain(tok2vec, with_array(linear), crf)
@@ -45,10 +45,6 @@ def add_crf(
 
 def _width(tok2vec: Tok2Vec) -> Optional[int]:
     return tok2vec.get_dim("nO") if tok2vec.has_dim("nO") else None
-
-
-def _resizable(layer: Model, resize: Callable[[Model, int], Model]) -> Model:
-    return resizable(layer, resize_layer=resize)
 
 
 def _finish(
