@@ -468,6 +468,9 @@ class LSTMTagger(Tagger):
             there are too few tags for `label_smoothing`.
         """
         validate_get_examples(get_examples, "LSTMTagger.initialize")
+        # Before all that takes long, since it may be malformed.
+        entries = {} if tag_dictionary is None else tag_dictionary
+        given = read_dictionary(entries, lower=tag_dictionary_lower)
         if labels is None:
             examples = show_progress(get_examples(), "Collecting tags", unit="doc")
             labels = self._collect_tags(examples)
@@ -486,20 +489,17 @@ class LSTMTagger(Tagger):
             # A later call starts from its own examples.
             for encoder in encoders:
                 encoder.attrs["vocabulary"] = None
-        dictionary = {}
+        collected = {}
         if tag_dictionary_min_count is not None:
             title = "Building the tag dictionary"
             examples = show_progress(get_examples(), title, unit="doc")
-            dictionary = collect_dictionary(
+            collected = collect_dictionary(
                 (eg for eg in examples if not is_joined(eg.reference)),
                 min_count=tag_dictionary_min_count,
                 neg_prefix=self.cfg["neg_prefix"],
                 lower=tag_dictionary_lower,
             )
-        if tag_dictionary is not None:
-            given = read_dictionary(tag_dictionary, lower=tag_dictionary_lower)
-            dictionary.update(given)
-        self.set_tag_dictionary(dictionary, lower=tag_dictionary_lower)
+        self._use_dictionary({**collected, **given}, tag_dictionary_lower)
 
     def set_tag_dictionary(self, entries: Any, *, lower: bool = False) -> None:
         """Set the tags that word forms may have. Other forms may have any tag.

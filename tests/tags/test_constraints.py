@@ -237,6 +237,15 @@ def test_what_is_not_a_dictionary_raises_an_error(entries: Any) -> None:
         initialize(tag_dictionary=entries)
 
 
+def test_what_is_not_a_dictionary_is_refused_before_anything_is_initialized() -> None:
+    nlp = spacy.blank("xx")
+    nlp.add_pipe("lstm_tagger", config=configure())
+    tagger, examples = get_tagger(nlp), make_examples(nlp, FEW_TAGS)
+    with pytest.raises(ValueError, match="dictionary"):
+        tagger.initialize(lambda: examples, nlp=nlp, tag_dictionary={"a": "X"})
+    assert tagger.labels == ()
+
+
 @ARCHITECTURES
 def test_an_unknown_tag_in_the_dictionary_raises_an_error_that_names_it(
     architecture: str,
