@@ -369,9 +369,8 @@ class LSTMTagger(Tagger):
             allowed=allowed_tags(
                 docs, self.labels, self._allowed_forms, self.allowed_tags_attribute
             ),
-            temperature=self.temperature,
         )
-        return lattice, posterior
+        return lattice.divided(self.temperature), posterior
 
     def _to_logits(self, scores: Sequence[Floats2d]) -> NDArray:
         # One copy from the device, not one for each document.

@@ -37,6 +37,8 @@ class Lattice:
 
     def divided(self, temperature: float) -> "Lattice":
         """Return the lattice with all scores divided by a number."""
+        if temperature == 1.0:
+            return self
         chain = self.chain and self.chain.divided(temperature)
         emissions = self.emissions / self.emissions.dtype.type(temperature)
         return replace(self, emissions=emissions, chain=chain)
@@ -49,7 +51,6 @@ def make_lattice(
     *,
     by_sentence: bool = False,
     allowed: Optional[NDArray[numpy.bool_]] = None,
-    temperature: float = 1.0,
 ) -> Lattice:
     """Find the chains of documents.
 
@@ -60,11 +61,7 @@ def make_lattice(
     by_sentence (bool): Whether sentences are chains, where documents have them.
     allowed (Optional[NDArray[numpy.bool_]]): The tags that the tokens of all
         documents may have, at least one for each. *Shape:* (n_tokens, n_labels)
-    temperature (float): The number that all scores are divided by.
     """
-    if temperature != 1.0:
-        scores = scores / numpy.float32(temperature)
-        chain = chain and chain.divided(temperature)
     if allowed is not None:
         scores = numpy.where(allowed, scores, -numpy.inf)
     everything = numpy.arange(len(scores))
