@@ -119,9 +119,10 @@ def read_confidences(doc: Doc) -> Optional[List[Optional[float]]]:
             f"{len(names)} taggers, {sorted(names)}. Give the probabilities, or "
             f"configure only one tagger with a 'confidence_attribute'."
         )
-    for name in names:
-        return [_get_confidence(name, token) for token in doc]
-    return None
+    if not names:
+        return None
+    (name,) = names
+    return [_get_confidence(name, token) for token in doc]
 
 
 def _store(doc: Doc, name: str, columns: Dict[str, NDArray]) -> None:

@@ -4,7 +4,7 @@ from typing import Tuple
 
 
 def split_negation(tag: str, prefix: str) -> Tuple[str, bool]:
-    """Split a negated tag into its prefix and the tag.
+    """Return a tag without the prefix of negated tags, and whether it had one.
 
     tag (str): A tag of the annotation.
     prefix (str): The prefix of negated tags. The prefix alone is a tag like others.
