@@ -73,8 +73,9 @@ def spacy_cli(name: str) -> Any:
     """Return a part of spaCy's command line, which has no public place.
 
     name (str): One of `app`, `debug_cli` and `init_cli`, the groups that commands are
-        added to, and of `import_code`, `parse_config_overrides` and `setup_gpu`, so
-        that options mean what they mean in spaCy's own commands.
+        added to, and of `import_code`, `parse_config_overrides` (which may raise
+        `NoSuchOption`) and `setup_gpu`, so that options mean what they mean in spaCy's
+        own commands.
     RAISES (ImportError): If the installed spaCy does not have it.
     """
     return _import_from_spacy("spacy.cli._util", name)

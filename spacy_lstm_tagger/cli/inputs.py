@@ -19,6 +19,11 @@ from ..compat import spacy_cli
 from .terminal import print_warning, user_errors
 
 STANDARD_INPUT = "-"
+# Data of other formats ends in this, too.
+NO_TOKENS = (
+    "It has no .spacy file with a Doc that has tokens. 'spacy convert' and 'spacy "
+    "lstm-tagger convert' make such files."
+)
 # A word with a directory before it, or with the ending of a file after it.
 LIKE_A_PATH = re.compile(r"\S*([/\\]\S+|\w\.[A-Za-z]\w{1,5})")
 
@@ -59,7 +64,12 @@ def load_another_tagger(msg: Printer, model: str) -> Tuple[Language, Tagger]:
     """Load one more pipeline as `load_tagger` does, with the same code and GPU."""
     from ..evaluation.probabilities import find_tagger
 
-    with user_errors(msg, f"Can't load the pipeline '{model}'"):
+    advice = (
+        "It needs to be the name of an installed pipeline, or the path of a saved one, "
+        "such as 'training/model-best'."
+    )
+    title = f"Can't load the pipeline '{model}'"
+    with user_errors(msg, title), user_errors(msg, title, (OSError,), advice=advice):
         nlp = util.load_model(model)
     with user_errors(msg, f"Can't use the pipeline '{model}'"):
         tagger = find_tagger(nlp)
@@ -91,7 +101,7 @@ def read_examples(
             is_empty = False
             yield example
     if is_empty:
-        msg.fail(title, "It has no .spacy file with a Doc that has tokens.", exits=1)
+        msg.fail(title, NO_TOKENS, exits=1)
 
 
 def check_inputs(msg: Printer, inputs: Sequence[str]) -> None:

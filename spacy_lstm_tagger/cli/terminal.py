@@ -52,7 +52,11 @@ def shows_color(msg: Printer) -> bool:
 
 @contextmanager
 def user_errors(
-    msg: Printer, title: str, kinds: Tuple[Type[Exception], ...] = USER_ERRORS
+    msg: Printer,
+    title: str,
+    kinds: Tuple[Type[Exception], ...] = USER_ERRORS,
+    *,
+    advice: str = "",
 ) -> Iterator[None]:
     """Print an error as a message, and exit with 1, as spaCy's commands do. Errors of
     other kinds are bugs, and keep their traceback.
@@ -60,6 +64,7 @@ def user_errors(
     msg (Printer): Prints the message.
     title (str): The first line of the message: the step that failed.
     kinds (Tuple[Type[Exception], ...]): The kinds of errors that users cause.
+    advice (str): What to do, where the error does not say it.
     """
     try:
         yield
@@ -67,4 +72,6 @@ def user_errors(
         msg.fail(title)
         # Not wrapped: errors of configs have several lines.
         print(str(error).strip())
+        if advice:
+            print(advice)
         sys.exit(1)

@@ -22,6 +22,8 @@ DEMO_CONFIG = Path(__file__).parents[2] / "configs" / "demo.cfg"
 # Names of pipelines, and what is said of them.
 MODELS = {
     "no_such_pipeline": "Can't find model 'no_such_pipeline'",
+    # As `training` is, in which `training/model-best` is.
+    "empty_folder": "such as 'training/model-best'",
     "untrained": "has not been trained",
     "without_tagger": "the pipeline has 0 taggers",
     "two_taggers": "the pipeline has 2 taggers",
@@ -36,7 +38,7 @@ DATA = {
     "empty.spacy": "in DocBin (.spacy) format",
     "text.spacy": "in DocBin (.spacy) format",
     "empty_folder": "It has no .spacy file",
-    "file.txt": "It has no .spacy file",
+    "file.txt": "'spacy convert' and 'spacy lstm-tagger convert' make such files",
     "no_docs.spacy": "It has no .spacy file with a Doc",
 }
 # Names of texts to tag, and what is said of them.
@@ -266,13 +268,24 @@ def test_a_config_that_cannot_be_used_is_refused(
     assert_refused(["debug", "lstm-tagger", folder(config)], expected)
 
 
+@pytest.mark.parametrize(
+    "override, expected",
+    [("--patience", "as in --paths.train"), ("corpus", "should start with --")],
+)
+def test_an_override_that_is_not_a_setting_is_refused(
+    override: str, expected: str, folder: Folder
+) -> None:
+    command = ["debug", "lstm-tagger", folder("config.cfg"), override, "1"]
+    assert_refused(command, expected)
+
+
 @pytest.mark.parametrize("split", ["train", "dev"])
 @pytest.mark.parametrize("data, expected", DATA.items())
 def test_corpora_that_cannot_be_read_are_refused(
     split: str, data: str, expected: str, folder: Folder
 ) -> None:
     option = [f"--paths.{split}", folder(data)]
-    if expected.startswith("It has no"):
+    if data in ("empty_folder", "file.txt", "no_docs.spacy"):
         expected = f"No tags in the {split} data"
     assert_refused(["debug", "lstm-tagger", folder("config.cfg"), *option], expected)
 

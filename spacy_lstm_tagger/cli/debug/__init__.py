@@ -31,12 +31,20 @@ def debug_lstm_tagger_cli(
     """
     Analyze the tags of your training and development data. Reports what each
     'lstm_tagger' of the config will find there: tags that are rare or missing,
-    unknown and ambiguous words, lengths, and tokens without a tag.
+    unknown and ambiguous words, lengths, tokens without a tag, texts that seem to
+    be in another language, and settings that are far from good ones. As for
+    'train', settings of the config can be overridden on the command line, such as
+    --paths.train ./train.spacy.
     """
     from .command import debug_lstm_tagger
 
     msg = make_printer(pretty=not no_format)
-    with user_errors(msg, "Can't read the overrides of settings", (ImportError,)):
-        overrides = spacy_cli("parse_config_overrides")(ctx.args)
+    title = "Can't read the overrides of settings"
+    with user_errors(msg, title, (ImportError,)):
+        parse = spacy_cli("parse_config_overrides")
+        unknown = spacy_cli("NoSuchOption")
+    advice = "They have their section before them, as in --paths.train ./train.spacy"
+    with user_errors(msg, title, (unknown,), advice=advice):
+        overrides = parse(ctx.args)
     import_code(msg, code_path)
     debug_lstm_tagger(msg, config_path, overrides)

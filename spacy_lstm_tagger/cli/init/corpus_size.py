@@ -10,6 +10,7 @@ from spacy.vocab import Vocab
 
 from ...progress import show_progress
 from ...training.upos import has_upos
+from ..inputs import NO_TOKENS
 
 # Corpora of fewer words are small, and those of more are large.
 SMALL = 10_000
@@ -61,5 +62,5 @@ def measure_corpus(path: Path) -> CorpusSize:
     # The corpus is read once: it is counted on the way.
     is_mappable = has_upos(count(show_progress(docs, f"Reading {path}", unit="doc")))
     if not n_words:
-        raise ValueError("It has no .spacy file with a Doc that has tokens.")
+        raise ValueError(NO_TOKENS)
     return CorpusSize(n_words, len(tags - {0}), is_mappable)
