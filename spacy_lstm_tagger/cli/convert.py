@@ -31,7 +31,9 @@ MAX_WORDS_HELP = (
 @lstm_tagger_cli.command("convert")
 def convert_cli(
     input_paths: Annotated[List[Path], typer.Argument(help="Input files")],
-    output_dir: Annotated[Path, typer.Argument(help="Output directory")],
+    output_dir: Annotated[
+        Path, typer.Argument(help="Output directory, which has to exist")
+    ],
     columns: Annotated[
         str, typer.Option("--columns", "-c", help=COLUMNS_HELP)
     ] = "word,tag",
@@ -74,7 +76,12 @@ def convert_cli(
             "It needs characters, and spaces separate words.",
             exits=1,
         )
-    with user_errors(msg, f"Can't use the encoding '{encoding}'", (LookupError,)):
+    with user_errors(
+        msg,
+        f"Can't use the encoding '{encoding}'",
+        (LookupError,),
+        advice="Name it as Python does, for example 'latin-1' or 'cp1252'.",
+    ):
         if codecs.lookup(encoding).name == "utf-8":
             # Without the mark that some editors put at the beginning of a file.
             encoding = "utf-8-sig"
@@ -100,7 +107,8 @@ def _name_outputs(
         if not path.is_file():
             msg.fail("Input file not found", path, exits=1)
     if not output_dir.is_dir():
-        msg.fail("Output directory not found", output_dir, exits=1)
+        advice = f"'{output_dir}' is no directory: make it first."
+        msg.fail("Output directory not found", advice, exits=1)
     outputs = [output_dir / f"{path.stem}.spacy" for path in input_paths]
     for i, output in enumerate(outputs):
         if output in outputs[:i]:
@@ -139,6 +147,12 @@ def _read_lines(path: Path, encoding: str) -> Iterator[str]:
             raise ValueError(
                 f"Line {_find_undecodable(path, encoding)}: expected {error.encoding}, "
                 f"found another encoding. Name it with '--encoding'."
+            ) from error
+        except UnicodeError as error:
+            # UTF-16 and UTF-32 begin with a mark.
+            raise ValueError(
+                f"Expected {encoding}, found another encoding ({error}). Name it with "
+                f"'--encoding'."
             ) from error
 
 

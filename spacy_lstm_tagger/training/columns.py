@@ -67,7 +67,9 @@ def read_columns(lines: Iterable[str], columns: Sequence[str]) -> Iterator[Sente
         if any(cells) and cells[0] != DOCUMENT_START:
             if len(cells) != len(columns):
                 hint = (
-                    " Name columns to ignore '_'." if len(cells) > len(columns) else ""
+                    " Name all columns with '--columns', those to ignore '_'."
+                    if len(cells) > len(columns)
+                    else ""
                 )
                 raise ValueError(
                     f"Line {number}: expected {len(columns)} columns "
@@ -190,8 +192,8 @@ def _make_token(cells: Sequence[str], columns: Sequence[str], number: int) -> To
     upos = values.get("upos", MISSING)
     if upos != MISSING and upos not in UPOS:
         raise ValueError(
-            f"Line {number}: expected '{MISSING}' or a UPOS, such as 'NOUN', found "
-            f"'{upos}'."
+            f"Line {number}: expected '{MISSING}' or a UPOS, such as 'NOUN', in column "
+            f"'upos', found '{upos}'. A column of other tags is called 'tag'."
         )
     # As spaCy's converter does where a treebank has no other tags.
     tag = values.get("tag", upos)

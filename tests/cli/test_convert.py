@@ -195,9 +195,11 @@ def test_a_file_that_has_no_words_is_refused(tmp_path: Path, output: Path) -> No
     [
         (["missing.tsv", "corpus"], "Input file not found"),
         (["corpus", "corpus"], "Input file not found"),
-        (["train.tsv", "missing"], "Output directory not found"),
+        (["train.tsv", "missing"], "'missing' is no directory: make it first"),
         (["train.tsv", "corpus", "-c", "word,lemma"], "there is no column 'lemma'"),
-        (["train.tsv", "corpus", "-e", "utf-9"], "unknown encoding: utf-9"),
+        (["train.tsv", "corpus", "-e", "utf-9"], "unknown encoding: utf-9 Name it"),
+        (["train.tsv", "corpus", "-e", "utf-16"], "found another encoding"),
+        (["train.tsv", "corpus", "-c", "word,upos"], "is called 'tag'"),
         (["train.tsv", "corpus", "-e", "base64"], "not a text encoding"),
         (["train.tsv", "corpus", "-s", ""], "Can't use the separator"),
         (["train.tsv", "corpus", "-s", " "], "Can't use the separator"),

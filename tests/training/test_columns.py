@@ -105,7 +105,7 @@ def test_documents_of_conll_2003_are_kept_apart(separator: str) -> None:
     [
         ("a DT\nb\n", "word,tag", r"Line 2: expected 2 columns \(word, tag\), found 1"),
         ("a\tDT\nb c\n", "word,tag", "Line 2: .* found 1: 'b c'"),
-        ("\na DT x\n", "word,tag", "Line 2: .* found 3.*Name columns to ignore '_'"),
+        ("\na DT x\n", "word,tag", "Line 2: .* found 3.*Name all columns"),
         ("a\tDT\nb\t\n", "word,tag", "Line 2: expected a value in column 'tag'"),
         ("a\tDT\n\tNN\n", "word,tag", "Line 2: expected a value in column 'word'"),
         ("a DET\nb NN\n", "word,upos", "Line 2: expected '_' or a UPOS.* found 'NN'"),
