@@ -174,7 +174,7 @@ def test_a_file_is_overwritten_on_request_only(tmp_path: Path) -> None:
             "Leave out 'transformer', and 'tok2vec'",
         ),
         (["--pipeline", "lstm_tagger,no_such"], "no_such"),
-        (["--lang", "no_such"], "no_such"),
+        (["--lang", "german"], "Languages have codes, such as 'de'"),
         (["--train", "missing.spacy"], "Can't read the data 'missing.spacy'"),
         (["--dev", "missing.spacy"], "Can't read the data 'missing.spacy'"),
     ],
@@ -188,6 +188,17 @@ def test_options_that_make_no_config_are_refused(
     assert result.exit_code == 1
     assert expected in " ".join(result.output.split())
     assert not path.exists()
+
+
+def test_vectors_that_are_not_there_are_warned_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    arguments = ["init", "lstm-tagger", "config.cfg", "-F", "--vectors", "my_vectors"]
+    expected = "There is no pipeline 'my_vectors'"
+    assert expected in run_spacy(*arguments)
+    spacy.blank("en").to_disk("my_vectors")
+    assert expected not in run_spacy(*arguments)
 
 
 def test_what_many_tags_cost_a_crf_is_said(

@@ -13,6 +13,9 @@ OUTPUT_HELP = (
     "File to save the config to or - for stdout (will only output config and no "
     "additional logging info)"
 )
+LANG_HELP = (
+    "Code of the language to use, such as de, or xx if spaCy does not have the language"
+)
 PIPELINE_HELP = (
     "Comma-separated names of pipeline components, which share one encoder where they "
     "can (without 'tok2vec')"
@@ -26,9 +29,7 @@ OPTIMIZE_HELP = (
 @init_cli.command("lstm-tagger")
 def init_lstm_tagger_cli(
     output_file: Annotated[Path, typer.Argument(help=OUTPUT_HELP, allow_dash=True)],
-    lang: Annotated[
-        str, typer.Option("--lang", "-l", help="Code of the language to use")
-    ] = Options.lang,
+    lang: Annotated[str, typer.Option("--lang", "-l", help=LANG_HELP)] = Options.lang,
     pipeline: Annotated[
         str, typer.Option("--pipeline", "-p", help=PIPELINE_HELP)
     ] = ",".join(Options.pipeline),

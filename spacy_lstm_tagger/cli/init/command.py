@@ -4,6 +4,7 @@ import shlex
 from pathlib import Path
 from typing import Optional
 
+from spacy.util import get_lang_class, is_package
 from wasabi import Printer
 
 from ...files import write_whole
@@ -35,6 +36,7 @@ def init_lstm_tagger(
             exits=1,
         )
     _check_pipeline(msg, options)
+    _check_language(msg, options)
     size = None
     for path in (options.train, options.dev):
         if path is not None:
@@ -71,6 +73,13 @@ def _check_pipeline(msg: Printer, options: Options) -> None:
         )
 
 
+def _check_language(msg: Printer, options: Options) -> None:
+    title = f"Can't make a config for the language '{options.lang}'"
+    advice = "Languages have codes, such as 'de'. Those that spaCy lacks are 'xx'."
+    with user_errors(msg, title, (ImportError,), advice=advice):
+        get_lang_class(options.lang)
+
+
 def _print_choices(msg: Printer, options: Options, size: Optional[CorpusSize]) -> None:
     msg.info("Generated config specific for your use case")
     msg.text(f"- Language: {options.lang}")
@@ -78,6 +87,11 @@ def _print_choices(msg: Printer, options: Options, size: Optional[CorpusSize]) -
     msg.text(f"- Optimize for: {options.optimize.value}")
     msg.text(f"- Hardware: {'GPU' if options.gpu else 'CPU'}")
     msg.text(f"- Vectors: {options.vectors}")
+    if options.vectors and not _is_there(options.vectors):
+        msg.warn(
+            f"There is no pipeline '{options.vectors}', neither installed nor as a "
+            f"folder: without it, training fails"
+        )
     if size is None:
         return
     kind = "small" if size.is_small else "large" if size.is_large else "medium"
@@ -94,6 +108,11 @@ def _print_choices(msg: Printer, options: Options, size: Optional[CorpusSize]) -
             f"1,067 tags, it alone took 0.4 ms for a word in training, and 290 MB for "
             f"4,000 words. Without --crf, tags are about as often right"
         )
+
+
+def _is_there(model: str) -> bool:
+    """Return True if there is a pipeline of this name or path to load."""
+    return is_package(model) or Path(model).exists()
 
 
 def _print_next(msg: Printer, output: Path, options: Options) -> None:
