@@ -52,6 +52,22 @@ def entities(nlp: Language) -> List[str]:
 
 
 @pytest.mark.filterwarnings("ignore:.*W113")
+def test_the_attribute_ruler_of_the_trained_pipeline_comes_along(
+    installed: Path, shared_trained: Language
+) -> None:
+    source = Language(shared_trained.vocab)
+    source.add_pipe("lstm_tagger", source=shared_trained)
+    ruler = source.add_pipe("attribute_ruler")
+    ruler.add([[{"TAG": "NN"}]], {"POS": "PROPN"})  # type: ignore[attr-defined]
+    nlp = graft(installed, source)
+    nlp.remove_pipe("attribute_ruler")
+    nlp.add_pipe("attribute_ruler", source=source, after="lstm_tagger")
+    assert nlp.pipe_names == NAMES
+    doc = nlp(make_doc(nlp))
+    assert [token.pos_ for token in doc if token.tag_ == "NN"] == ["PROPN", "PROPN"]
+
+
+@pytest.mark.filterwarnings("ignore:.*W113")
 def test_a_grafted_tagger_tags_as_before_and_others_read_its_tags(
     installed: Path, shared_trained: Language, tmp_path: Path
 ) -> None:
