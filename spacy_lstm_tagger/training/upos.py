@@ -138,10 +138,11 @@ def _log(
 ) -> None:
     n_tokens = n_by_tag = n_right = 0
     for pair, counts in of_pairs.items():
-        n_tokens += sum(_drop_missing(counts).values())
+        known = _drop_missing(counts)
+        n_tokens += sum(known.values())
         by_tag = tags.get(pair[0], "")
-        n_by_tag += _drop_missing(counts).get(by_tag, 0)
-        n_right += _drop_missing(counts).get(words.get(pair, by_tag), 0)
+        n_by_tag += known.get(by_tag, 0)
+        n_right += known.get(words.get(pair, by_tag), 0)
     if n_tokens:
         message = "Mapped %d tags to UPOS: right for %.1f%% of the %s tokens of '%s'"
         share = 100 * n_by_tag / n_tokens
