@@ -8,14 +8,12 @@ import pytest
 import spacy
 import srsly
 from numpy.typing import NDArray
-from spacy.cli import app
 from spacy.language import Language
 from spacy.training.initialize import init_nlp
 from spacy.training.pretrain import pretrain
 from spacy.util import load_config
 from thinc.api import Config, Model
-from typer.testing import CliRunner
-from util import TRAIN_DATA, make_examples, tag_all, write_corpus
+from util import TRAIN_DATA, make_examples, run_spacy, tag_all, write_corpus
 
 from spacy_lstm_tagger.encoder.vocabulary import Vocabulary
 from spacy_lstm_tagger.training.build_vocabulary import build_vocabulary
@@ -180,12 +178,12 @@ def encoder_of(nlp: Language) -> Model:
 
 
 def weights_of(encoder: Model) -> Dict[str, NDArray]:
-    module: Any = encoder.shims[0]._model
+    module: Any = encoder.shims[0].module
     return {k: v.detach().numpy().copy() for k, v in module.named_parameters()}
 
 
 def vocabulary_of(encoder: Model) -> Vocabulary:
-    module: Any = encoder.shims[0]._model
+    module: Any = encoder.shims[0].module
     return module.vocabulary
 
 
@@ -283,14 +281,6 @@ def test_a_pretrained_pipeline_learns_is_saved_and_loaded(
 
 def test_the_command_line_pretrains_what_a_listener_listens_to(tmp_path: Path) -> None:
     path = write_config("listener", tmp_path)
-    arguments = [
-        "pretrain",
-        str(path),
-        str(tmp_path / "out"),
-        "--pretraining.max_epochs",
-        "1",
-    ]
-    result = CliRunner().invoke(app, arguments)
-    assert result.exit_code == 0, result.output
+    run_spacy("pretrain", path, tmp_path / "out", "--pretraining.max_epochs", 1)
     saved = saved_encoder(load_config(path), tmp_path / "out" / "model-last.bin")
     assert_same_vocabulary(vocabulary_of(saved), raw_vocabulary())
