@@ -3,7 +3,7 @@
 
 def repeat_dropout(dropout: float, times: float) -> float:
     """Return the rate of dropout that is applied several times over: the share of what
-    is dropped at least once. It stays below 1 whatever the number of times.
+    is dropped at least once.
 
     dropout (float): The rate of each.
     times (float): How often it is applied.
@@ -15,4 +15,11 @@ def repeat_dropout(dropout: float, times: float) -> float:
             f"less than 1. Set [training] dropout to 0.1, which the defaults of "
             f"'input_dropout' and 'layer_dropout' are fitted to."
         )
-    return 1.0 - (1.0 - dropout) ** times
+    rate = 1.0 - (1.0 - dropout) ** times
+    if rate == 1.0:
+        raise ValueError(
+            f"Can't train with a dropout of {dropout} that is applied {times} times: "
+            f"nothing would be left. Lower [training] dropout, or the 'input_dropout' "
+            f"and 'layer_dropout' of the encoder."
+        )
+    return rate

@@ -14,7 +14,7 @@ def test_values_are_kept_if_none_of_the_times_drops_them(rate: float, n: int) ->
 
 
 @given(floats(0.0, 0.9), floats(0.0, 10.0))
-def test_something_is_left_whatever_the_number_of_times(rate: float, n: float) -> None:
+def test_something_is_left_after_a_few_times(rate: float, n: float) -> None:
     assert 0.0 <= repeat_dropout(rate, n) < 1.0
 
 
@@ -22,3 +22,8 @@ def test_something_is_left_whatever_the_number_of_times(rate: float, n: float) -
 def test_a_rate_that_leaves_nothing_is_an_error(rate: float) -> None:
     with pytest.raises(ValueError, match=f"dropout of {rate}: it needs to be at least"):
         repeat_dropout(rate, 5.0)
+
+
+def test_so_many_times_that_nothing_is_left_are_an_error() -> None:
+    with pytest.raises(ValueError, match=r"dropout of 0\.5.* applied 60\.0 times"):
+        repeat_dropout(0.5, 60.0)
