@@ -13,6 +13,20 @@ from .tags.crf_layer import ChainScores, Decoding
 from .tags.output import add_crf, add_softmax
 from .training.build_vocabulary import build_vocabulary
 
+# The lowest values of settings of the encoder.
+LOWEST = {
+    "depth": 1,
+    "word_width": 1,
+    "character_width": 1,
+    # A single character can't tell words apart.
+    "max_characters": 2,
+    "spacing_width": 0,
+    "word_dropout": 0,
+    "spacing_dropout": 0,
+    "input_dropout": 0,
+    "layer_dropout": 0,
+}
+
 
 def build_lstm_tagger(
     tok2vec: Encoder, nO: Optional[int] = None, resizable: bool = False
@@ -132,7 +146,7 @@ def build_word_char_bilstm(
         "input_dropout": input_dropout,
         "layer_dropout": layer_dropout,
     }
-    _validate(module_settings, max_characters=max_characters)
+    _validate({**module_settings, "max_characters": max_characters})
     return make_encoder(
         module_settings,
         ReadingSettings(
@@ -150,7 +164,7 @@ def build_word_char_bilstm(
     )
 
 
-def _validate(settings: Dict[str, Any], *, max_characters: int) -> None:
+def _validate(settings: Dict[str, Any]) -> None:
     for name in ("width", "character_lstm_width"):
         if settings[name] < 2 or settings[name] % 2:
             raise ValueError(
@@ -158,21 +172,11 @@ def _validate(settings: Dict[str, Any], *, max_characters: int) -> None:
                 f"half of it belongs to each direction, so it needs to be even and "
                 f"at least 2."
             )
-    sizes = {**settings, "max_characters": max_characters}
-    for name in ("depth", "word_width", "character_width", "max_characters"):
-        # A single character can't tell words apart.
-        lowest = 2 if name == "max_characters" else 1
-        if sizes[name] < lowest:
-            raise ValueError(f"'{name} = {sizes[name]}' needs to be at least {lowest}.")
-    for name in (
-        "spacing_width",
-        "word_dropout",
-        "spacing_dropout",
-        "input_dropout",
-        "layer_dropout",
-    ):
-        if settings[name] < 0.0:
-            raise ValueError(f"'{name} = {settings[name]}' must not be negative.")
+    for name, lowest in LOWEST.items():
+        if settings[name] < lowest:
+            raise ValueError(
+                f"'{name} = {settings[name]}' needs to be at least {lowest}."
+            )
     if settings["spacing_dropout"] > 1.0:
         raise ValueError(
             f"'spacing_dropout = {settings['spacing_dropout']}' is a rate: it must not "
