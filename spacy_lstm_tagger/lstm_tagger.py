@@ -30,8 +30,8 @@ from thinc.api import Config, Model, Optimizer, set_dropout_rate
 from thinc.types import Floats2d
 
 from .arrays import split_by_total
+from .checksum import verify_checksum, write_checksum
 from .compat import find_rehearsal_model
-from .encoder.checksum import verify_checksum, write_checksum
 from .progress import show_progress
 from .tags.attributes import (
     register_alternatives,
