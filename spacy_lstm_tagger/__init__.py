@@ -1,4 +1,4 @@
-"""A part-of-speech tagger for spaCy pipelines. Imports nothing before that is used, so
+"""A part-of-speech tagger for spaCy pipelines. Imports nothing before it is used, so
 that looking up an entry point is cheap."""
 
 from typing import TYPE_CHECKING, Any

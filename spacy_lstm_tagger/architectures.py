@@ -129,7 +129,8 @@ def build_word_char_bilstm(
     precision (str): The precision in which tagging on the CPU multiplies the states of
         the BiLSTM by its weights: "float32", which gives the same tags on every CPU,
         "bfloat16" or "int8", which give the same tags but for a few, or "auto", the
-        one that is fastest on this CPU. Training is in float32.
+        one that is fastest on this CPU. Training on the CPU is in float32. On a GPU,
+        "bfloat16" and "auto" mean mixed precision, in training, too.
     RAISES (ValueError): If a setting is out of range, or this torch has no such
         precision.
     """

@@ -1,2 +1,2 @@
-"""From Docs to token vectors: a tok2vec. Imports numpy, torch and thinc, and of spaCy
-only Docs, vocabs and their attributes."""
+"""From Docs to token vectors: a tok2vec. Imports numpy, torch, safetensors and thinc,
+and of spaCy Docs, vocabs and vectors with their attributes, and its logger."""

@@ -34,7 +34,8 @@ class ReadingSettings:
     window (int): The most tokens of a window.
     window_overlap (int): The number of tokens of context on each side of a window.
     include_static_vectors (bool): Whether the vectors of the vocab are read.
-    precision (Precision): The precision of tagging on the CPU.
+    precision (Precision): The precision of tagging on the CPU. For that of a GPU, see
+        `use_mixed_precision`.
     """
 
     max_characters: int

@@ -6,8 +6,9 @@ from typing import List
 import numpy
 from numpy.typing import NDArray
 
-# The most positions of one batch of training, padding included: enough for matrix
-# products to run at full speed, and little enough for memory to stay flat.
+# The most positions of one batch of training, or of tagging on a GPU, padding included:
+# enough for matrix products to run at full speed, and little enough for memory to stay
+# flat.
 MAX_BATCH_POSITIONS = 8192
 
 
