@@ -21,7 +21,8 @@ class BiLSTM(nn.Module):
         )
 
     def forward(self, X: Tensor, lengths: Tensor, *, dropout: float) -> Tensor:
-        """
+        """Read padded sequences by all layers.
+
         X (Tensor): Sequences, padded at the end.
             *Shape:* (n_sequences, max_length, input_width)
         lengths (Tensor): *Shape:* (n_sequences,)

@@ -27,7 +27,8 @@ class CharacterLSTM(nn.Module):
         nn.init.normal_(self.embedding.weight, std=0.1)
 
     def forward(self, characters: Tensor, lengths: Tensor) -> Tensor:
-        """
+        """Make a vector of each form.
+
         characters (Tensor): Rows of the character table, padded at the end.
             *Shape:* (n_forms, max_length)
         lengths (Tensor): *Shape:* (n_forms,)

@@ -24,7 +24,8 @@ class BidirectionalLSTM(nn.Module):
         self.backward_lstm = _initialized_lstm(input_width, width // 2)
 
     def forward(self, X: Tensor, reversal: Tensor) -> Tensor:
-        """
+        """Read padded sequences in both directions.
+
         X (Tensor): *Shape:* (n_sequences, max_length, input_width)
         reversal (Tensor): What `make_reversal` returns for the lengths.
             *Shape:* (n_sequences * max_length,)
@@ -40,6 +41,7 @@ def make_reversal(lengths: Tensor, max_length: int) -> Tensor:
     its padding alone. The same positions turn it back.
 
     lengths (Tensor): *Shape:* (n_sequences,)
+    max_length (int): The length of all sequences with their padding.
     RETURNS (Tensor): *Shape:* (n_sequences * max_length,)
     """
     step = torch.arange(max_length, device=lengths.device)
@@ -53,6 +55,8 @@ def locked_dropout(X: Tensor, rate: float) -> Tensor:
     """Apply dropout with one mask for all steps of a sequence (Gal & Ghahramani, 2016).
 
     X (Tensor): *Shape:* (n_sequences, max_length, width)
+    rate (float): The rate of dropout, less than 1.
+    RETURNS (Tensor): *Shape:* (n_sequences, max_length, width)
     """
     if rate <= 0.0:
         return X

@@ -139,7 +139,8 @@ class WordCharEncoder(nn.Module):
         dropout: float,
         mixed_precision: bool = False,
     ) -> Tensor:
-        """
+        """Make a vector of each token of a batch of documents.
+
         forms (FormTensors): The word forms of the batch.
         windows (List[WindowTensors]): The tokens that are not whitespace.
         sources (Tensor): For each token, the place of its vector among those kept
