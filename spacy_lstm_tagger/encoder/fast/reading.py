@@ -55,7 +55,7 @@ class PreparedEncoder:
         # Read once: another thread may be tagging documents of another vocab.
         cached = self._cached
         if cached is None or cached[0] is not vocab:
-            cached = vocab, FormCache(self.encoder.separator)
+            cached = vocab, FormCache(self.encoder.first_row)
             self._cached = cached
         return cached[1]
 
@@ -127,7 +127,9 @@ def _with_vectors(
     vocab: Vocab,
     keys: NDArray[numpy.uint64],
 ) -> torch.Tensor:
-    """Return the gates of forms and of their static vectors, below the same first row.
+    """Return the gates of forms with those of their static vectors, below the same
+    first row. *Shape:* (n_forms + 1, gates_width)
+
     They are not kept, since a vocab may get other vectors at any time."""
     vectors = torch.from_numpy(find_vectors(NumpyOps(), vocab, keys))
     of_forms = gates[torch.from_numpy(rows)] + encoder.vector_gates(vectors)

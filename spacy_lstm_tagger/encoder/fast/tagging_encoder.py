@@ -39,7 +39,8 @@ class LaneTensors:
 class TaggingEncoder:
     """The same arithmetic as that of a `WordCharEncoder` without dropout, in steps that
     can be taken at different times. It has a copy of the weights of the BiLSTM, and
-    the others are the encoder's own.
+    the others are the encoder's own. Gates are those of both directions side by side,
+    four each: together, their width is `gates_width`.
 
     encoder (WordCharEncoder): The encoder.
     make_product (Callable[[Tensor], Product]): The precision of matrix products with
@@ -64,11 +65,6 @@ class TaggingEncoder:
         self._hidden = make_product(encoder.hidden.weight.detach().t()[None])
 
     @property
-    def gates_width(self) -> int:
-        """The width of what `form_gates` returns."""
-        return len(self._bias)
-
-    @property
     def has_vectors(self) -> bool:
         """True if the encoder reads static vectors."""
         return self.encoder.vectors_projection is not None
@@ -79,9 +75,10 @@ class TaggingEncoder:
         return self.encoder.spacing_embedding.embedding_dim > 0
 
     @property
-    def separator(self) -> Tensor:
-        """The gates that have to be in the first row. *Shape:* (1, gates_width)"""
-        return separator(self.gates_width // (4 * N_DIRECTIONS)).repeat(1, N_DIRECTIONS)
+    def first_row(self) -> Tensor:
+        """The gates that stand between windows. *Shape:* (1, gates_width)"""
+        gates_width = len(self._bias)
+        return separator(gates_width // (4 * N_DIRECTIONS)).repeat(1, N_DIRECTIONS)
 
     def form_gates(self, forms: FormTensors, spacing: Tensor) -> Tensor:
         """Compute the gates of the first layer from forms, in both directions, without
@@ -108,7 +105,7 @@ class TaggingEncoder:
     ) -> Iterator[Tuple[Tensor, Tensor]]:
         """Read windows.
 
-        gates (Tensor): The gates of the forms, below the separator.
+        gates (Tensor): The gates of the forms, below `first_row`.
             *Shape:* (n_rows, gates_width)
         forms (Tensor): The row of the form of each token. *Shape:* (n_tokens,)
         lanes (LaneTensors): The windows.
@@ -145,8 +142,10 @@ class _Layer:
         self._gates = torch.stack((separator(bias.shape[1] // 4), *bias))
 
     def read(self, vectors: Tensor, lanes: LaneTensors) -> Tensor:
-        """
-        vectors (Tensor): *Shape:* (n_tokens, in_width)
+        """Read the states of the layer below.
+
+        vectors (Tensor): These states. *Shape:* (n_tokens, in_width)
+        lanes (LaneTensors): The windows.
         RETURNS (Tensor): *Shape:* (n_steps, n_lanes, 2, width)
         """
         tokens = torch.arange(1, len(vectors) + 1, device=vectors.device)
