@@ -115,6 +115,37 @@ def learn(encoder: Model, docs: List[Doc], steps: int = 5) -> None:
         encoder.finish_update(optimizer)
 
 
+# What settings may be
+
+
+@pytest.mark.parametrize(
+    "settings, shown",
+    [
+        ({"width": 7}, "width = 7"),
+        ({"width": 0}, "width = 0"),
+        ({"character_lstm_width": 9}, "character_lstm_width = 9"),
+        ({"depth": 0}, "depth = 0"),
+        ({"word_width": 0}, "word_width = 0"),
+        ({"character_width": -1}, "character_width = -1"),
+        ({"max_characters": 1}, "max_characters = 1"),
+        ({"spacing_width": -1}, "spacing_width = -1"),
+        ({"word_dropout": -0.5}, "word_dropout = -0.5"),
+        ({"spacing_dropout": -0.1}, "spacing_dropout = -0.1"),
+        ({"spacing_dropout": 1.5}, "spacing_dropout = 1.5"),
+        ({"input_dropout": -1.0}, "input_dropout = -1.0"),
+        ({"layer_dropout": -0.1}, "layer_dropout = -0.1"),
+        ({"window": 64, "window_overlap": 32}, "64"),
+        ({"window": 8, "window_overlap": 32}, "32"),
+        ({"window_overlap": -3}, "-3"),
+    ],
+)
+def test_a_setting_out_of_range_is_refused_and_shown(
+    settings: Dict[str, Any], shown: str
+) -> None:
+    with pytest.raises(ValueError, match=shown):
+        build_encoder(**settings)
+
+
 # The encoder as a tok2vec of spaCy's components
 
 

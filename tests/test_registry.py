@@ -107,10 +107,6 @@ def room_of(module: str) -> str:
     return "/".join(path)
 
 
-def build_encoder(**settings: Any) -> Any:
-    return registry.resolve({"model": {"@architectures": ENCODER, **settings}})["model"]
-
-
 def test_the_names_that_configs_use_are_registered() -> None:
     assert {
         ("factories", "lstm_tagger"),
@@ -207,31 +203,3 @@ def test_every_room_says_what_it_is_for() -> None:
 
 def test_the_component_gets_its_architectures_through_the_registry() -> None:
     assert not any("architectures" in module for module in imports("lstm_tagger.py"))
-
-
-@pytest.mark.parametrize(
-    "settings, shown",
-    [
-        ({"width": 7}, "width = 7"),
-        ({"width": 0}, "width = 0"),
-        ({"character_lstm_width": 9}, "character_lstm_width = 9"),
-        ({"depth": 0}, "depth = 0"),
-        ({"word_width": 0}, "word_width = 0"),
-        ({"character_width": -1}, "character_width = -1"),
-        ({"max_characters": 1}, "max_characters = 1"),
-        ({"spacing_width": -1}, "spacing_width = -1"),
-        ({"word_dropout": -0.5}, "word_dropout = -0.5"),
-        ({"spacing_dropout": -0.1}, "spacing_dropout = -0.1"),
-        ({"spacing_dropout": 1.5}, "spacing_dropout = 1.5"),
-        ({"input_dropout": -1.0}, "input_dropout = -1.0"),
-        ({"layer_dropout": -0.1}, "layer_dropout = -0.1"),
-        ({"window": 64, "window_overlap": 32}, "64"),
-        ({"window": 8, "window_overlap": 32}, "32"),
-        ({"window_overlap": -3}, "-3"),
-    ],
-)
-def test_a_setting_out_of_range_is_refused_and_shown(
-    settings: Dict[str, Any], shown: str
-) -> None:
-    with pytest.raises(ValueError, match=shown):
-        build_encoder(**settings)

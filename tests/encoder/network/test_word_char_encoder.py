@@ -6,7 +6,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from spacy_lstm_tagger.encoder.network.character_lstm import CharacterLSTM
 from spacy_lstm_tagger.encoder.network.word_char_encoder import (
     FormTensors,
     WindowTensors,
@@ -75,76 +74,6 @@ def read(
     return encoder(forms, [window], sources, dropout=dropout, **settings)
 
 
-@pytest.fixture
-def character_lstm() -> CharacterLSTM:
-    torch.manual_seed(0)
-    return CharacterLSTM(n_rows=9, embedding_width=5, width=6)
-
-
-def one_by_one(lstm: CharacterLSTM, characters: Tensor, lengths: Tensor) -> Tensor:
-    return torch.cat(
-        [
-            lstm(row[None, : int(length)], length[None])
-            for row, length in zip(characters, lengths)
-        ]
-    )
-
-
-def test_character_vectors_come_in_the_order_of_the_forms(
-    character_lstm: CharacterLSTM,
-) -> None:
-    lengths = torch.tensor([2, 7, 3, 3, 5, 1])
-    characters = torch.randint(1, 9, (6, 7))
-    torch.testing.assert_close(
-        character_lstm(characters, lengths),
-        one_by_one(character_lstm, characters, lengths),
-    )
-
-
-def test_a_character_vector_does_not_depend_on_what_stands_in_the_padding(
-    character_lstm: CharacterLSTM,
-) -> None:
-    lengths = torch.tensor([2, 5])
-    characters = torch.randint(1, 9, (2, 5))
-    changed = characters.clone()
-    changed[0, 2:] = 8 - changed[0, 2:]
-    assert torch.equal(
-        character_lstm(characters, lengths), character_lstm(changed, lengths)
-    )
-
-
-def test_more_forms_than_a_chunk_holds_are_read_as_if_one_by_one(
-    character_lstm: CharacterLSTM,
-) -> None:
-    lengths = torch.randint(1, 8, (2300,))
-    characters = torch.randint(1, 9, (2300, 7))
-    together = character_lstm(characters, lengths)
-    assert together.shape == (2300, 6)
-    some = torch.arange(0, 2300, 23)
-    torch.testing.assert_close(
-        together[some], one_by_one(character_lstm, characters[some], lengths[some])
-    )
-
-
-def test_a_character_vector_holds_the_final_states_of_both_directions(
-    character_lstm: CharacterLSTM,
-) -> None:
-    layer = character_lstm.lstm
-    characters = torch.tensor([[2, 5, 6, 3], [2, 7, 3, 0]])
-    for row, length in zip(characters, (4, 3)):
-        embedded = character_lstm.embedding(row[None, :length])
-        _, (forward, _) = layer.forward_lstm(embedded)
-        _, (backward, _) = layer.backward_lstm(embedded.flip(1))
-        vector = character_lstm(row[None], torch.tensor([length]))
-        torch.testing.assert_close(vector, torch.cat((forward[0], backward[0]), dim=1))
-
-
-def test_no_forms_have_no_vectors(character_lstm: CharacterLSTM) -> None:
-    characters = torch.zeros((0, 0), dtype=torch.long)
-    vectors = character_lstm(characters, torch.zeros(0, dtype=torch.long))
-    assert vectors.shape == (0, 6)
-
-
 def test_words_are_never_dropped_without_dropout() -> None:
     encoder = make_encoder([RARE, RARE], word_dropout=STRONG)
     assert torch.equal(read(encoder, [1, 2]), read(encoder, [1, 2], dropout=0.0))
@@ -209,12 +138,9 @@ def test_token_vectors_start_small() -> None:
     torch.testing.assert_close(lengths, torch.full((3,), 0.45), atol=0.01, rtol=0.0)
 
 
-def test_embeddings_of_words_and_characters_start_with_a_deviation_of_a_tenth() -> None:
-    encoder = make_encoder([5] * 500, word_width=20)
-    words = encoder.word_embedding.weight[1:].detach()
+def test_word_embeddings_start_with_a_deviation_of_a_tenth() -> None:
+    words = make_encoder([5] * 500, word_width=20).word_embedding.weight[1:].detach()
     assert float(words.std()) == pytest.approx(0.1, rel=0.05)
-    characters = CharacterLSTM(n_rows=500, embedding_width=20, width=6).embedding.weight
-    assert float(characters.detach().std()) == pytest.approx(0.1, rel=0.05)
 
 
 def test_the_unknown_word_starts_at_0() -> None:
@@ -237,7 +163,7 @@ def test_the_unknown_word_stays_0_without_dropout() -> None:
 
 
 @pytest.mark.parametrize("scale", ["input_dropout", "layer_dropout"])
-def test_each_dropout_is_scaled_by_its_setting(scale: str) -> None:
+def test_each_dropout_is_off_only_where_its_setting_is_0(scale: str) -> None:
     off = make_encoder([5, 5, 5])
     torch.testing.assert_close(read(off, [1, 2, 3], dropout=0.5), read(off, [1, 2, 3]))
     on = make_encoder([5, 5, 5], **{scale: 1.0})
