@@ -120,7 +120,7 @@ def nlp() -> Language:
     return nlp
 
 
-def test_after_an_update(nlp: Language) -> None:
+def test_after_an_update_the_vectors_are_those_of_the_network(nlp: Language) -> None:
     docs = make_docs(nlp.vocab, [20, 5])
     before = encoder_of(nlp).predict(docs)
     nlp.update(make_examples(nlp), sgd=nlp.create_optimizer())
@@ -128,7 +128,7 @@ def test_after_an_update(nlp: Language) -> None:
     assert not numpy.allclose(before[0], encoder_of(nlp).predict(docs)[0], atol=1e-6)
 
 
-def test_after_a_rehearsal(nlp: Language) -> None:
+def test_after_a_rehearsal_the_vectors_are_those_of_the_network(nlp: Language) -> None:
     docs = make_docs(nlp.vocab, [20, 5])
     nlp.resume_training()
     before = encoder_of(nlp).predict(docs)
@@ -140,13 +140,17 @@ def test_after_a_rehearsal(nlp: Language) -> None:
     assert not numpy.allclose(before[0], encoder_of(nlp).predict(docs)[0], atol=1e-6)
 
 
-def test_after_it_is_initialized_again(nlp: Language) -> None:
+def test_after_another_initialization_the_vectors_are_those_of_the_network(
+    nlp: Language,
+) -> None:
     words = ["Entirely", "other", "words"]
     nlp.initialize(lambda: make_examples(nlp, [(words, ["ADV", "ADJ", "NNS"])]))
     assert_as_plain(encoder_of(nlp), [make_doc(nlp, words), *make_docs(nlp.vocab, [9])])
 
 
-def test_with_and_after_averages(nlp: Language) -> None:
+def test_with_and_after_averages_the_vectors_are_those_of_the_network(
+    nlp: Language,
+) -> None:
     docs = make_docs(nlp.vocab, [20, 5])
     optimizer = Adam(0.01, use_averages=True)
     for _ in range(3):
@@ -158,7 +162,9 @@ def test_with_and_after_averages(nlp: Language) -> None:
     assert not numpy.allclose(averaged[0], encoder_of(nlp).predict(docs)[0], atol=1e-6)
 
 
-def test_after_loading_other_weights(nlp: Language, tmp_path: Path) -> None:
+def test_after_loading_other_weights_the_vectors_are_those_of_the_network(
+    nlp: Language, tmp_path: Path
+) -> None:
     docs = make_docs(nlp.vocab, [20, 5])
     other = make_trained(seed=1, steps=5)
     nlp.from_bytes(other.to_bytes())
@@ -260,7 +266,7 @@ def replace_layer(module: WordCharEncoder) -> None:
         replace_layer,
     ],
 )
-def test_after_a_change_by_torch(
+def test_after_a_change_by_torch_the_vectors_are_those_of_the_network(
     nlp: Language, change: Callable[[WordCharEncoder], None]
 ) -> None:
     docs = [make_doc(nlp, WORDS)]
@@ -296,7 +302,7 @@ def test_without_versions_of_tensors_most_changes_are_noticed(
     assert_as_plain(encoder_of(nlp), docs)
 
 
-def test_after_other_static_vectors() -> None:
+def test_after_other_static_vectors_those_are_read() -> None:
     nlp = spacy.blank("en")
     data = numpy.random.default_rng(0).normal(size=(len(WORDS), 4)).astype("float32")
     keys = [nlp.vocab.strings.add(word) for word in WORDS]
@@ -340,7 +346,9 @@ def test_a_vector_that_is_no_number_changes_no_other_document() -> None:
         assert numpy.isfinite(vectors).all(), doc
 
 
-def test_for_the_documents_of_another_vocab(nlp: Language) -> None:
+def test_documents_of_another_vocab_are_read_by_its_lower_cased_forms(
+    nlp: Language,
+) -> None:
     encoder = encoder_of(nlp)
     other = spacy.blank("de").vocab
     # One that has lower-cased forms of its own.
@@ -410,7 +418,9 @@ def test_a_low_precision_gives_the_tags_of_a_high_one(
 
 
 @pytest.mark.parametrize("precision", ["bfloat16", "int8"])
-def test_a_low_precision_is_one(trained: Language, precision: str) -> None:
+def test_a_low_precision_gives_other_scores_than_float32(
+    trained: Language, precision: str
+) -> None:
     docs = make_docs(trained.vocab, [20, 5])
     low = emissions(in_precision(trained, precision), docs)
     assert not numpy.allclose(low, emissions(trained, docs), atol=1e-4)
