@@ -19,8 +19,9 @@ Weights = Dict[str, numpy.ndarray]
 def make_layer(seed: int = 0) -> Model:
     """A thinc layer of one linear torch module behind our shim."""
     torch.manual_seed(seed)
-    model = PyTorchWrapper_v3(torch.nn.Linear(3, 2))
-    model.shims[0] = AveragingShim(model.shims[0]._model)
+    module = torch.nn.Linear(3, 2)
+    model = PyTorchWrapper_v3(module)
+    model.shims[0] = AveragingShim(module)
     return model
 
 
