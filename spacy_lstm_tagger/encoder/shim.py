@@ -117,13 +117,13 @@ class AveragingShim(PyTorchShim):
             the shim and the name of the parameter.
         """
         replaced = {}
-        if self.module is not None:
-            for name, parameter in self.module.named_parameters():
-                if (self.id, name) in params:
-                    replaced[parameter] = parameter.data.clone()
-                    self._assign(parameter, params[(self.id, name)])
-        self._n_changes += 1
         try:
+            if self.module is not None:
+                for name, parameter in self.module.named_parameters():
+                    if (self.id, name) in params:
+                        replaced[parameter] = parameter.data.clone()
+                        self._assign(parameter, params[(self.id, name)])
+            self._n_changes += 1
             yield
         finally:
             for parameter, value in replaced.items():

@@ -117,6 +117,19 @@ def test_the_weights_are_put_back_after_an_exception_inside_use_params(
     assert_same(weights_of(model), before)
 
 
+def test_the_weights_are_put_back_if_use_params_is_given_others_of_the_wrong_shape(
+    trained_layer: Tuple[Model, Optimizer],
+) -> None:
+    """Such as averages from before the layer was initialized again."""
+    model, _ = trained_layer
+    before = weights_of(model)
+    id_ = shim_of(model).id
+    params = {(id_, "weight"): before["weight"] * 0, (id_, "bias"): numpy.zeros(9, "f")}
+    with pytest.raises(RuntimeError), model.use_params(params):
+        pass
+    assert_same(weights_of(model), before)
+
+
 def test_use_params_leaves_the_averages_alone(
     trained_layer: Tuple[Model, Optimizer],
 ) -> None:
