@@ -127,6 +127,12 @@ def test_the_dropout_of_old_configs_is_named(tmp_path: Path) -> None:
     assert "applied input_dropout (5.0) times, is 0.92, far from 0.41" in printed
 
 
+def test_dropout_that_leaves_nothing_is_an_error(tmp_path: Path) -> None:
+    printed = debug(tmp_path, "--training.dropout", 1.0, code=1)
+    assert "Can't train with this dropout" in printed
+    assert "a dropout of 1.0: it needs to be at least 0 and less than 1" in printed
+
+
 def test_the_default_dropout_of_pretraining_is_warned_of(tmp_path: Path) -> None:
     texts = tmp_path / "raw.jsonl"
     texts.write_text('{"text": "The dog and the cat were in the house."}\n')

@@ -10,6 +10,7 @@ from typing import List
 from wasabi import Printer
 
 from ...encoder.dropout import repeat_dropout
+from ..terminal import user_errors
 from .tagger_data import Check, TaggerData
 
 # The rates of dropout that were measured to be best, and how far from them is far.
@@ -38,7 +39,8 @@ def _check_dropout(msg: Printer, tagger: TaggerData) -> List[str]:
         if name not in settings.dropout_times:
             continue
         times = settings.dropout_times[name]
-        rate = repeat_dropout(settings.dropout, times)
+        with user_errors(msg, "Can't train with this dropout", (ValueError,)):
+            rate = repeat_dropout(settings.dropout, times)
         if best / FAR <= rate <= best * FAR:
             continue
         msg.warn(
@@ -58,7 +60,8 @@ def _check_pretraining(msg: Printer, tagger: TaggerData) -> List[str]:
     if settings.pretraining_dropout is None or not settings.dropout_times:
         return []
     times = max(settings.dropout_times.values())
-    rate = repeat_dropout(settings.pretraining_dropout, times)
+    with user_errors(msg, "Can't pretrain with this dropout", (ValueError,)):
+        rate = repeat_dropout(settings.pretraining_dropout, times)
     if rate <= DROPOUT["input_dropout"]:
         return []
     msg.warn(
