@@ -12,7 +12,7 @@ from .app import CodePath, GpuId, Inputs, Model, lstm_tagger_cli
 from .formats import Format, format_conllu, format_jsonl, format_table, format_tsv
 from .inputs import STANDARD_INPUT, check_inputs, load_tagger, read_texts
 from .outputs import open_output
-from .terminal import make_printer, shows_color
+from .terminal import is_utf8, make_printer, shows_color
 
 FORMAT_HELP = (
     "Format of the output. In tsv, there is a blank line after each text; conllu has "
@@ -78,7 +78,6 @@ def _tag(
             yield format_tsv(doc, confidences)
         elif format is Format.jsonl:
             # Escapes of a terminal that is not UTF-8 would not be JSON.
-            is_utf8 = (file.encoding or "").lower() in ("utf-8", "utf8")
-            yield format_jsonl(doc, confidences, ensure_ascii=not is_utf8)
+            yield format_jsonl(doc, confidences, ensure_ascii=not is_utf8(file))
         else:
             yield format_table(doc, confidences, use_color=use_color)

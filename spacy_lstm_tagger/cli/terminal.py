@@ -4,7 +4,7 @@ import io
 import os
 import sys
 from contextlib import contextmanager
-from typing import Any, Iterator, Tuple, Type
+from typing import Any, Iterator, TextIO, Tuple, Type
 
 from wasabi import Printer
 
@@ -20,7 +20,7 @@ class TerminalPrinter(Printer):
     terminal cannot show are printed as escapes, as Python writes them."""
 
     def text(self, title: Any = "", *args: Any, **settings: Any) -> Any:
-        if sys.stdout.encoding.lower() not in ("utf-8", "utf8"):
+        if not is_utf8(sys.stdout):
             # wasabi encodes titles as the terminal does, but decodes them as UTF-8.
             title = str(title).encode("ascii", "backslashreplace").decode("ascii")
         return super().text(title, *args, **settings)
@@ -37,9 +37,14 @@ def make_printer(*, pretty: bool = True) -> Printer:
     return TerminalPrinter(pretty=pretty)
 
 
+def is_utf8(stream: TextIO) -> bool:
+    """Return True if all characters can be written to a stream."""
+    return (stream.encoding or "").lower() in ("utf-8", "utf8")
+
+
 def print_warning(title: str) -> None:
     """Print a warning where it does not get among results: to standard error."""
-    print(Printer(no_print=True).warn(title), file=sys.stderr)
+    print(TerminalPrinter(no_print=True).warn(title), file=sys.stderr)
 
 
 def shows_color(msg: Printer) -> bool:

@@ -24,7 +24,7 @@ CODE = """
 import json, sys, spacy.cli, spacy_lstm_tagger.cli
 for name, arguments in json.load(open(sys.argv[1], encoding="utf8")).items():
     sys.stdout.reconfigure(errors="strict")
-    print("COMMAND", name)
+    print("COMMAND", name, flush=True)
     try:
         spacy.cli.app(arguments)
     except SystemExit as error:
@@ -48,16 +48,19 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> Dict[str, str]:
         "report": ["lstm-tagger", "report", model, data, "-o", folder / "名é.html"],
         "calibrate": ["lstm-tagger", "calibrate", model, data, folder / "名é"],
         "error": ["lstm-tagger", "tag", "名é", "text"],
+        "warning": ["lstm-tagger", "tag", model, "名é.txt"],
     }
     texts = {name: list(map(str, command)) for name, command in commands.items()}
     path = folder / "commands.json"
     srsly.write_json(path, texts)
     done = subprocess.run(
         [sys.executable, "-c", CODE, str(path)],
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        # Warnings go there.
+        stderr=subprocess.STDOUT,
         env={**os.environ, "PYTHONIOENCODING": "cp1252", "LC_ALL": "C"},
     )
-    assert done.returncode == 0, done.stderr.decode("cp1252")
+    assert done.returncode == 0, done.stdout.decode("cp1252")
     parts = done.stdout.decode("cp1252").split("COMMAND ")[1:]
     return {part.split()[0]: part for part in parts}
 
@@ -69,6 +72,7 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> Dict[str, str]:
         ("debug", ["'\\xc9'", "\\u52d5\\u8a5e"]),
         ("report", ["\\u540d\\xe9.html"]),
         ("calibrate", ["Calibration error", "\\u540d\\xe9"]),
+        ("warning", ["There is no file '\\u540d\\xe9.txt'"]),
     ],
 )
 def test_a_command_prints_escapes_of_what_the_terminal_cannot_show(
