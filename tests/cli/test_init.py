@@ -155,6 +155,22 @@ def test_the_commands_that_are_printed_train_a_tagger(
     ]
 
 
+def test_all_commands_that_are_printed_name_the_raw_text_and_the_gpu(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "my  config.cfg"
+    printed = run_spacy("init", "lstm-tagger", path, "--pretraining", "--gpu")
+    commands = re.findall(r"^python -m spacy (.*)$", printed, re.MULTILINE)
+    paths = "--paths.train ./train.spacy --paths.dev ./dev.spacy"
+    paths += " --paths.raw_text ./raw.jsonl"
+    weights = "--paths.init_tok2vec training/pretrain/model-last.bin"
+    assert commands == [
+        f"debug lstm-tagger '{path}' {paths}",
+        f"pretrain '{path}' training/pretrain {paths} --gpu-id 0",
+        f"train '{path}' --output training {paths} {weights} --gpu-id 0",
+    ]
+
+
 def test_a_file_is_overwritten_on_request_only(tmp_path: Path) -> None:
     init(tmp_path)
     result = CliRunner().invoke(

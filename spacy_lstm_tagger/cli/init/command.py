@@ -37,12 +37,9 @@ def init_lstm_tagger(
         )
     _check_pipeline(msg, options)
     _check_language(msg, options)
-    size = None
-    for path in (options.train, options.dev):
-        if path is not None:
-            with user_errors(msg, f"Can't read the data '{path}'"):
-                measured = measure_corpus(Path(path))
-            size = measured if path == options.train else size
+    size = _measure(msg, options.train)
+    # Only to see that it can be read.
+    _measure(msg, options.dev)
     with user_errors(msg, "Can't make a config with these options"):
         text = render_config(options, output.name, size)
     if is_stdout:
@@ -78,6 +75,13 @@ def _check_language(msg: Printer, options: Options) -> None:
     advice = "Languages have codes, such as 'de'. Those that spaCy lacks are 'xx'."
     with user_errors(msg, title, (ImportError,), advice=advice):
         get_lang_class(options.lang)
+
+
+def _measure(msg: Printer, path: Optional[str]) -> Optional[CorpusSize]:
+    if path is None:
+        return None
+    with user_errors(msg, f"Can't read the data '{path}'"):
+        return measure_corpus(Path(path))
 
 
 def _print_choices(msg: Printer, options: Options, size: Optional[CorpusSize]) -> None:
@@ -117,22 +121,19 @@ def _is_there(model: str) -> bool:
 
 def _print_next(msg: Printer, output: Path, options: Options) -> None:
     """Print the commands that look at the data and train."""
-    settings = [
+    config = str(output)
+    paths = [
         *([] if options.train else ["--paths.train", "./train.spacy"]),
         *([] if options.dev else ["--paths.dev", "./dev.spacy"]),
+        *(["--paths.raw_text", "./raw.jsonl"] if options.pretraining else []),
     ]
-    missing = " ".join(settings)
-    name = shlex.quote(str(output))
-    msg.text("You can now look at your data, and train your pipeline:")
-    print(f"python -m spacy debug lstm-tagger {name} {missing}".strip())
+    gpu = ["--gpu-id", "0"] if options.gpu else []
+    commands = [["debug", "lstm-tagger", config, *paths]]
     if options.pretraining:
-        settings += ["--paths.raw_text", "./raw.jsonl"]
-        missing = " ".join(settings)
-        print(f"python -m spacy pretrain {name} training/pretrain {missing}")
-        missing += " --paths.init_tok2vec training/pretrain/model-last.bin"
-    gpu = "--gpu-id 0" if options.gpu else ""
-    print(
-        " ".join(
-            f"python -m spacy train {name} --output training {missing} {gpu}".split()
-        )
-    )
+        folder = "training/pretrain"
+        commands.append(["pretrain", config, folder, *paths, *gpu])
+        paths += ["--paths.init_tok2vec", f"{folder}/model-last.bin"]
+    commands.append(["train", config, "--output", "training", *paths, *gpu])
+    msg.text("You can now look at your data, and train your pipeline:")
+    for command in commands:
+        print(shlex.join(["python", "-m", "spacy", *command]))
