@@ -16,22 +16,16 @@ from ...encoder.shim import AveragingShim
 from ...encoder.vocabulary import Vocabulary
 from ...training.build_vocabulary import build_vocabulary, find_encoders
 from ..terminal import user_errors
-from .language_checks import LANGUAGE_CHECKS
+from .language_checks import check_language
 from .tag_checks import TAG_CHECKS
 from .tag_data import collect_tag_data
 from .tagger_data import TaggerData
 from .text_checks import TEXT_CHECKS, check_sizes
-from .training_checks import TRAINING_CHECKS
+from .training_checks import check_training
 from .training_settings import read_training_settings
 
 FACTORY = "lstm_tagger"
-CHECKS = [
-    check_sizes,
-    *LANGUAGE_CHECKS,
-    *TAG_CHECKS,
-    *TEXT_CHECKS,
-    *TRAINING_CHECKS,
-]
+CHECKS = [check_sizes, check_language, *TAG_CHECKS, *TEXT_CHECKS, check_training]
 JOIN_AUGMENTER = "spacy_lstm_tagger.join_sentences.v1"
 
 Corpus = Callable[[Language], Iterable[Example]]
@@ -176,12 +170,13 @@ def _print_summary(msg: Printer, advice: List[str]) -> None:
     msg.divider("Summary")
     for text in dict.fromkeys(advice):
         msg.text(f"- {text}")
-    counts = {kind: msg.counts[kind] for kind in (MESSAGES.GOOD, MESSAGES.WARN)}
-    n_errors = msg.counts[MESSAGES.FAIL]
-    if counts[MESSAGES.GOOD]:
-        msg.good(_number(counts[MESSAGES.GOOD], "check") + " passed")
-    if counts[MESSAGES.WARN]:
-        msg.warn(_number(counts[MESSAGES.WARN], "warning"))
+    # Before the messages below are counted themselves.
+    kinds = (MESSAGES.GOOD, MESSAGES.WARN, MESSAGES.FAIL)
+    n_passed, n_warnings, n_errors = (msg.counts[kind] for kind in kinds)
+    if n_passed:
+        msg.good(_number(n_passed, "check") + " passed")
+    if n_warnings:
+        msg.warn(_number(n_warnings, "warning"))
     if n_errors:
         msg.fail(_number(n_errors, "error"))
         sys.exit(1)

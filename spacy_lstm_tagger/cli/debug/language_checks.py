@@ -10,7 +10,7 @@ from typing import AbstractSet, Dict, Iterable, List, Mapping, Set, Tuple
 import spacy.lang
 from wasabi import Printer
 
-from .tagger_data import Check, TaggerData
+from .tagger_data import TaggerData
 
 # A greater share of stop words is that of a text in the language.
 FEW_STOP_WORDS = 0.1
@@ -36,7 +36,7 @@ def check_language(msg: Printer, tagger: TaggerData) -> List[str]:
     )
     expected = set(_count_scripts(dict.fromkeys(stop_words, 1)))
     scripts = _count_scripts(words)
-    share = sum(scripts[name] for name in expected) / max(scripts.total(), 1)
+    share = sum(scripts[name] for name in expected) / scripts.total()
     if share < 0.5:
         ((most, _),) = scripts.most_common(1)
         msg.warn(
@@ -98,6 +98,3 @@ def _read_stop_words() -> Dict[str, Set[str]]:
 
 def _clean(words: Iterable[str]) -> Set[str]:
     return {word.lower() for word in words if word.isalpha()}
-
-
-LANGUAGE_CHECKS: List[Check] = [check_language]

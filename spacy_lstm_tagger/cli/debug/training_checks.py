@@ -52,7 +52,7 @@ def _check_dropout(msg: Printer, tagger: TaggerData) -> List[str]:
             "'layer_dropout = 2.0' of the encoder. With a quarter of that, 3 points of "
             "accuracy were lost on 3,500 words."
         )
-    return [*advice, *_check_pretraining(msg, tagger)]
+    return advice
 
 
 def _check_pretraining(msg: Printer, tagger: TaggerData) -> List[str]:
@@ -140,10 +140,10 @@ def _check_patience(msg: Printer, tagger: TaggerData) -> List[str]:
 
 CHECKS: List[Check] = [
     _check_dropout,
+    _check_pretraining,
     _check_averages,
     _check_learn_rate,
     _check_batches,
     _check_length,
     _check_patience,
 ]
-TRAINING_CHECKS: List[Check] = [check_training]
