@@ -5,7 +5,6 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import Callable, Dict, Iterable, List, Mapping, Optional, Sequence
 
-from spacy.glossary import GLOSSARY
 from spacy.scorer import PRFScore
 
 from .tokens import Collection, TaggedToken
@@ -43,13 +42,11 @@ class TagScore:
     """Precision and recall of one tag.
 
     tag (str): The tag.
-    meaning (str): What spaCy's glossary says about it, if anything.
     score (PRFScore): Precision, recall and F1.
     mistaken_for (Counter[str]): What tokens of the tag got instead.
     """
 
     tag: str
-    meaning: str
     score: PRFScore
     mistaken_for: "Counter[str]"
 
@@ -120,7 +117,6 @@ def by_tag(collection: Collection) -> List[TagScore]:
     return [
         TagScore(
             tag=tag,
-            meaning=GLOSSARY.get(tag, ""),
             score=PRFScore(
                 tp=hits[tag], fp=given[tag] - hits[tag], fn=wanted[tag] - hits[tag]
             ),

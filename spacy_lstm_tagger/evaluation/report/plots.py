@@ -22,7 +22,7 @@ except ImportError as error:
 # The page is dark or light: text and axes are drawn in a color that nothing else has,
 # and that is replaced by the color of the page's text.
 TEXT = "#010203"
-BLUE, ORANGE = "#3b82c4", "#e8590c"
+BLUE = "#3b82c4"
 STYLE: Dict[Any, Any] = {
     "axes.edgecolor": TEXT,
     "axes.labelcolor": TEXT,
