@@ -1,14 +1,16 @@
 """The command `lstm-tagger convert`."""
 
 import codecs
-from io import TextIOWrapper
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Iterable, Iterator, List, Optional
 
+import tqdm
 import typer
 from wasabi import Printer
 
+from ..progress import SECONDS
 from .app import lstm_tagger_cli
 from .terminal import make_printer, user_errors
 
@@ -82,13 +84,15 @@ def convert_cli(
         (LookupError,),
         advice="Name it as Python does, for example 'latin-1' or 'cp1252'.",
     ):
+        # It knows those of texts alone.
+        TextIOWrapper(BytesIO(), encoding)
         if codecs.lookup(encoding).name == "utf-8":
             # Without the mark that some editors put at the beginning of a file.
             encoding = "utf-8-sig"
     outputs = _name_outputs(msg, input_paths, output_dir)
     for input_path, output in zip(input_paths, outputs):
         title = f"Can't convert '{input_path}'"
-        with user_errors(msg, title, (ValueError, OSError, LookupError)):
+        with user_errors(msg, title, (ValueError, OSError)):
             lines = _read_lines(input_path, encoding)
             if tag_separator is None:
                 sentences = read_columns(lines, names)
@@ -126,15 +130,13 @@ def _read_lines(path: Path, encoding: str) -> Iterator[str]:
 
     RAISES (ValueError): If the file is not in the encoding.
     """
-    from tqdm import tqdm
-
-    bar = tqdm(
+    bar = tqdm.tqdm(
         total=path.stat().st_size,
         desc=path.name,
         unit="B",
         unit_scale=True,
-        # Only what takes longer than two seconds, and on terminals.
-        delay=2,
+        # As in `show_progress`: only on terminals.
+        delay=SECONDS,
         disable=None,
         leave=False,
     )
@@ -157,12 +159,18 @@ def _read_lines(path: Path, encoding: str) -> Iterator[str]:
 
 
 def _find_undecodable(path: Path, encoding: str) -> int:
-    """Find the number of the first line that is not in the encoding. Errors do not
-    tell it, since a file is decoded in blocks."""
-    with path.open(encoding=encoding, errors="replace") as file:
-        return next(
-            i for i, line in enumerate(file, 1) if "\N{REPLACEMENT CHARACTER}" in line
-        )
+    """Find the number of the first line that is not in the encoding, or that of the
+    last one, if it is incomplete. Errors do not tell it, since a file is decoded in
+    blocks."""
+    decoder = codecs.getincrementaldecoder(encoding)()
+    number = 0
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                decoder.decode(line)
+            except UnicodeDecodeError:
+                return number
+    return number
 
 
 def _write(packages: Iterable["DocBin"], output: Path) -> int:

@@ -160,7 +160,9 @@ def test_the_line_that_is_in_another_encoding_is_named(
     tmp_path: Path, output: Path
 ) -> None:
     path = tmp_path / "a.tsv"
-    path.write_bytes(b"ja\tADV\n" * 3000 + "süß\tADJ\n".encode("latin-1"))
+    # A replacement character is one like others.
+    before = "\N{REPLACEMENT CHARACTER}\tX\n" + "ja\tADV\n" * 2999
+    path.write_bytes(before.encode("utf8") + "süß\tADJ\n".encode("latin-1"))
     printed = refuse(path, output)
     assert "Line 3001: expected utf-8" in printed
     assert "--encoding" in printed
@@ -200,7 +202,7 @@ def test_a_file_that_has_no_words_is_refused(tmp_path: Path, output: Path) -> No
         (["train.tsv", "corpus", "-e", "utf-9"], "unknown encoding: utf-9 Name it"),
         (["train.tsv", "corpus", "-e", "utf-16"], "found another encoding"),
         (["train.tsv", "corpus", "-c", "word,upos"], "is called 'tag'"),
-        (["train.tsv", "corpus", "-e", "base64"], "not a text encoding"),
+        (["train.tsv", "corpus", "-e", "base64"], "Can't use the encoding 'base64'"),
         (["train.tsv", "corpus", "-s", ""], "Can't use the separator"),
         (["train.tsv", "corpus", "-s", " "], "Can't use the separator"),
         (["train.tsv", "./train.tsv", "corpus"], "Both would become"),
