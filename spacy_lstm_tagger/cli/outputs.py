@@ -13,9 +13,9 @@ from .terminal import user_errors
 
 @contextmanager
 def open_output(msg: Printer, path: Optional[Path]) -> Iterator[TextIO]:
-    """Open a file, or standard output, for text in UTF-8. The file appears once it is
-    complete: if there is an error, one that was there before stays as it was. Exits
-    with a message if it can't be written.
+    """Open a file for text in UTF-8, or take standard output as it is. The file appears
+    once it is complete: if there is an error, one that was there before stays as it
+    was. Exits with a message if it can't be written.
 
     msg (Printer): Prints the message.
     path (Optional[Path]): The file, or None for standard output.
