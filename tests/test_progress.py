@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import itertools
 import sys
 from pathlib import Path
 from typing import Any, List
@@ -51,7 +52,12 @@ def test_work_that_takes_long_shows_a_progress_bar(delays: List[float]) -> None:
     assert delays == [SECONDS] == [2]
 
 
-def test_work_that_takes_less_than_two_seconds_shows_nothing() -> None:
+def test_work_that_takes_less_than_two_seconds_shows_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # A clock that says whenever it is asked that so much time has passed.
+    clock = itertools.count(0.0, 0.1)
+    monkeypatch.setattr("tqdm.std.time", lambda: next(clock))
     assert run_work(Terminal()).strip() == ""
 
 
