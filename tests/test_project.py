@@ -238,6 +238,29 @@ def test_data_of_another_format_is_refused(
     assert expected in printed
 
 
+def test_data_in_a_directory_that_is_named_like_a_file_is_converted(
+    tmp_path: Path,
+) -> None:
+    nlp = spacy.blank("en")
+    source = tmp_path / "source"
+    # As `lstm-tagger convert` makes them of large corpora.
+    (source / "train.spacy").mkdir(parents=True)
+    write_corpus(nlp, source / "train.spacy" / "train-00001.spacy")
+    convert(tmp_path / "corpus", source, source, source)
+    assert len(list(Corpus(tmp_path / "corpus" / "train")(nlp))) == len(TRAIN_DATA)
+
+
+@pytest.mark.parametrize("test", ["missing.conllu", "corpus/train", "."])
+def test_data_that_is_refused_leaves_what_was_there(test: str, tmp_path: Path) -> None:
+    (tmp_path / "corpus" / "train").mkdir(parents=True)
+    path = write_corpus(spacy.blank("en"), tmp_path / "corpus" / "train" / "my.spacy")
+    before = path.read_bytes()
+    sample = ROOT / "assets/sample/dev.conllu"
+    printed = convert(tmp_path / "corpus", sample, sample, tmp_path / test, code=1)
+    assert "Can't" in printed
+    assert path.read_bytes() == before
+
+
 def test_pretrain_trains_on_from_raw_text(tmp_path: Path) -> None:
     project = copy_project(tmp_path)
     # A word needs three occurrences.
