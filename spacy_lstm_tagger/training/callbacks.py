@@ -47,7 +47,16 @@ def create_build_vocabulary(
 def _read(
     nlp: Language, corpus: Corpus, max_docs: Optional[int], name: str
 ) -> Iterator[Doc]:
-    """Read the documents for the vocabulary of a component, and log how many."""
+    """Read the documents for the vocabulary of a component, and log how many.
+
+    RAISES (ValueError): If the corpus has a path, and that is null.
+    """
+    if getattr(corpus, "path", "") is None:
+        raise ValueError(
+            f"Can't build the vocabulary of '{name}': the path of the corpus of "
+            f"[initialize.before_init] is null. Set it in the config or on the command "
+            f"line, for example '--paths.raw_text raw.jsonl'."
+        )
     n_docs = 0
     for example in islice(corpus(nlp), max_docs):
         n_docs += 1

@@ -86,3 +86,13 @@ def test_there_is_a_limit_unless_it_is_turned_off() -> None:
 def test_a_limit_of_no_docs_is_refused(max_docs: int) -> None:
     with pytest.raises(ValueError, match=f"max_docs = {max_docs}"):
         registry.resolve({"it": {**CALLBACK, "max_docs": max_docs}})
+
+
+def test_a_corpus_without_a_path_is_refused_with_what_to_do() -> None:
+    nlp = spacy.blank("en")
+    nlp.add_pipe("lstm_tagger")
+    corpus = {"@readers": "spacy.JsonlCorpus.v1", "path": None}
+    config = {"callback": {**CALLBACK, "corpus": corpus}}
+    build_vocabulary = registry.resolve(config)["callback"]
+    with pytest.raises(ValueError, match=r"path of the corpus of \[initialize.before_init\] is null"):
+        build_vocabulary(nlp)
