@@ -145,7 +145,7 @@ def test_lone_surrogates_fail_as_they_do_without_the_component(
     assert tags_of(shared_trained(" ".join(words))) == tags
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(text=st.text(st.characters(exclude_categories=["Cs"]), max_size=60))
 def test_any_text_is_tagged(shared_trained: Language, text: str) -> None:
     check(shared_trained, shared_trained.make_doc(text))
@@ -205,7 +205,7 @@ def words_of(max_size: int) -> st.SearchStrategy[List[str]]:
     return st.lists(st.sampled_from([*WORDS, " ", "\n\n"]), max_size=max_size)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(batch=st.lists(words_of(30), min_size=1, max_size=6), data=st.data())
 def test_scores_do_not_depend_on_the_rest_of_the_batch(
     windowed: Language, batch: List[List[str]], data: st.DataObject
@@ -242,7 +242,7 @@ def test_a_very_long_document_does_not_change_short_ones(windowed: Language) -> 
     numpy.testing.assert_allclose(together[0], alone[0], atol=1e-5, rtol=1e-5)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(words=st.lists(st.sampled_from(WORDS), min_size=1, max_size=30), data=st.data())
 def test_whitespace_between_tokens_does_not_change_the_tags_of_others(
     windowed: Language, words: List[str], data: st.DataObject

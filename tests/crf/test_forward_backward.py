@@ -55,14 +55,14 @@ def expected_transitions(problem: Problem) -> NDArray:
 # Against enumeration.
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(problems())
 def test_the_log_partition_is_that_of_all_sequences(problem: Problem) -> None:
     expected = [sequences.log_partition for _, sequences in iterate_chains(problem)]
     assert_close(find_log_partition(*problem), expected)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(problems())
 def test_marginals_are_the_probabilities_of_all_sequences_with_the_tag(
     problem: Problem,
@@ -70,7 +70,7 @@ def test_marginals_are_the_probabilities_of_all_sequences_with_the_tag(
     assert_close(find_marginals(*problem), expected_marginals(problem))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(problems())
 def test_expectations_are_those_of_all_sequences(problem: Problem) -> None:
     n_labels = len(problem.chain.start)
@@ -88,7 +88,7 @@ def test_expectations_are_those_of_all_sequences(problem: Problem) -> None:
     assert_close(found.log_partition, expected)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(problems())
 def test_tags_that_are_ruled_out_have_no_probability_at_all(problem: Problem) -> None:
     marginals = find_marginals(*problem)
@@ -96,7 +96,7 @@ def test_tags_that_are_ruled_out_have_no_probability_at_all(problem: Problem) ->
     assert_close(marginals.sum(axis=1), 1.0)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 2**32 - 1))
 def test_pairs_of_tags_that_are_ruled_out_have_no_probability_at_all(
     seed: int,
@@ -117,7 +117,7 @@ def test_pairs_of_tags_that_are_ruled_out_have_no_probability_at_all(
 # Batches.
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(problems())
 def test_a_batch_gives_what_its_chains_give_alone(problem: Problem) -> None:
     together = find_expectations(*problem)
@@ -142,7 +142,7 @@ def test_no_chains_have_no_expectations() -> None:
     assert not (found.start.any() or found.transitions.any() or found.end.any())
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(problems(min_length=0))
 def test_marginals_do_not_mind_chains_without_tokens(problem: Problem) -> None:
     assert_close(find_marginals(*problem), expected_marginals(problem))
@@ -204,7 +204,7 @@ def test_pairs_of_tags_that_are_improbable_but_forced_are_counted(gap: float) ->
     assert_close(found.log_partition, [-100 * gap])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 2**32 - 1), st.sampled_from([300.0, 700.0, 3000.0]))
 @example(20863, 3000.0)
 def test_scores_that_are_hundreds_apart_are_added_up_exactly(
@@ -239,7 +239,7 @@ def test_a_sum_is_exact_where_exponentials_have_few_digits_left() -> None:
 # Long chains, which are read in pieces.
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(long_problems(), st.sampled_from([1, 2, 3, 8]))
 def test_a_chain_read_in_pieces_gives_what_one_read_at_once_gives(
     problem: Problem, size: int

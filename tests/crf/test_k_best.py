@@ -24,7 +24,7 @@ from spacy_lstm_tagger.crf.viterbi import find_best
 KS = st.sampled_from([1, 2, 3, 7, 1000])
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(problems(), KS)
 def test_the_k_best_scores_are_the_highest_of_all_sequences(
     problem: Problem, k: int
@@ -37,7 +37,7 @@ def test_the_k_best_scores_are_the_highest_of_all_sequences(
         numpy.testing.assert_allclose(found.scores, expected, rtol=1e-9, atol=1e-9)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(problems(), KS)
 def test_each_of_the_k_best_has_the_score_that_is_given_for_it(
     problem: Problem, k: int
@@ -48,7 +48,7 @@ def test_each_of_the_k_best_has_the_score_that_is_given_for_it(
         numpy.testing.assert_allclose(found.scores, expected, rtol=1e-9, atol=1e-9)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(problems(), KS)
 def test_no_sequence_is_among_the_k_best_twice(problem: Problem, k: int) -> None:
     for emissions in problem.chains():
@@ -56,7 +56,7 @@ def test_no_sequence_is_among_the_k_best_twice(problem: Problem, k: int) -> None
         assert len({tuple(tags) for tags in found.tags.tolist()}) == len(found.tags)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(problems())
 def test_the_first_of_the_k_best_is_as_good_as_the_best(problem: Problem) -> None:
     for emissions in problem.chains():
@@ -78,7 +78,7 @@ def test_there_are_fewer_where_fewer_are_possible() -> None:
     assert set(found.tags[:, 2].tolist()) == {1, 2}
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 2**32 - 1), KS)
 def test_sequences_with_pairs_that_are_ruled_out_are_not_among_them(
     seed: int, k: int
@@ -113,7 +113,7 @@ def ranked(scores: List[float]) -> Ranked:
 SCORES = st.lists(st.floats(-50, 50), min_size=1, max_size=5)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.lists(SCORES, min_size=1, max_size=4), KS)
 def test_the_k_best_combinations_have_the_highest_of_all_sums(
     scores: List[List[float]], k: int
@@ -127,7 +127,7 @@ def test_the_k_best_combinations_have_the_highest_of_all_sums(
         assert sum(picked) == pytest.approx(total, abs=1e-9)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(SCORES, min_size=1, max_size=4), KS)
 def test_no_combination_is_chosen_twice(scores: List[List[float]], k: int) -> None:
     choices, _ = combine([ranked(some) for some in scores], k)

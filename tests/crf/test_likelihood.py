@@ -141,20 +141,20 @@ def assert_slopes(case: Annotated, label_smoothing: float) -> None:
 # Against enumeration.
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(annotated(min_length=0))
 def test_the_loss_is_that_of_all_sequences_that_agree(case: Annotated) -> None:
     expected = enumerated_loss(*case)
     assert find_gradient(case).loss == pytest.approx(expected, abs=1e-9)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(annotated())
 def test_the_gradient_agrees_with_finite_differences(case: Annotated) -> None:
     assert_slopes(case, 0.0)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(annotated(kinds=("one",)))
 def test_full_annotation_gives_the_ordinary_likelihood(case: Annotated) -> None:
     """The log-partition less the score of the one sequence."""
@@ -196,7 +196,7 @@ def test_an_annotation_teaches_the_tokens_around_it() -> None:
 # What is not known.
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(annotated(min_length=0, kinds=("all",)))
 def test_a_batch_of_which_nothing_is_known_has_no_loss_and_no_gradient(
     case: Annotated,
@@ -206,7 +206,7 @@ def test_a_batch_of_which_nothing_is_known_has_no_loss_and_no_gradient(
     assert not any(array.any() for array in gradient_arrays(found).values())
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(annotated(), annotated(kinds=("all",)))
 def test_chains_of_which_nothing_is_known_change_nothing_for_others(
     case: Annotated, unknown: Annotated
@@ -230,7 +230,7 @@ def test_chains_of_which_nothing_is_known_change_nothing_for_others(
         )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(annotated())
 def test_tags_that_are_ruled_out_have_no_gradient(case: Annotated) -> None:
     found = find_gradient(case)
@@ -250,7 +250,7 @@ def test_what_the_model_rules_out_is_not_annotation() -> None:
 # Batches.
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(annotated(), st.sampled_from([0.0, 0.1]))
 def test_the_loss_of_a_batch_is_the_sum_of_those_of_its_chains(
     case: Annotated, label_smoothing: float
@@ -307,7 +307,7 @@ def test_a_batch_without_chains_has_no_loss() -> None:
     assert not found.chain.transitions.any()
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(long_problems(), st.integers(0, 2**32 - 1))
 def test_long_chains_have_the_same_gradient_whatever_their_pieces(
     problem: Problem, seed: int
@@ -330,7 +330,7 @@ def test_long_chains_have_the_same_gradient_whatever_their_pieces(
 # Label smoothing.
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(annotated(), st.sampled_from([0.0, 0.05, 0.3]))
 def test_with_smoothing_the_loss_is_a_mixture_with_random_sequences(
     case: Annotated, label_smoothing: float
@@ -339,7 +339,7 @@ def test_with_smoothing_the_loss_is_a_mixture_with_random_sequences(
     assert find_gradient(case, label_smoothing).loss == pytest.approx(expected)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(annotated(kinds=("one",)))
 def test_with_smoothing_the_gradient_agrees_with_finite_differences(
     case: Annotated,

@@ -55,7 +55,7 @@ def total_score(problem: Problem, tags: NDArray) -> float:
 # Against enumeration.
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(problems(min_length=0))
 def test_no_sequence_has_a_higher_score_than_the_best_one(problem: Problem) -> None:
     tags = find_best(*problem)
@@ -65,14 +65,14 @@ def test_no_sequence_has_a_higher_score_than_the_best_one(problem: Problem) -> N
         assert sequences.scores[row[0]] == pytest.approx(sequences.scores.max())
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(problems())
 def test_tags_that_are_ruled_out_are_never_the_best(problem: Problem) -> None:
     tags = find_best(*problem)
     assert numpy.isfinite(problem.emissions[numpy.arange(len(tags)), tags]).all()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 2**32 - 1))
 def test_pairs_of_tags_that_are_ruled_out_are_never_the_best(seed: int) -> None:
     rng = numpy.random.default_rng(seed)
@@ -105,7 +105,7 @@ def test_start_and_end_scores_count_at_both_ends_of_each_chain() -> None:
 # Batches.
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(problems())
 def test_a_batch_gives_what_its_chains_give_alone(problem: Problem) -> None:
     alone = [
@@ -134,7 +134,7 @@ def test_more_chains_than_are_looked_at_at_once_are_decoded_alike(
 # Long chains, which are read in pieces.
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(long_problems(), st.sampled_from([1, 2, 3, 8, NO_PIECES]))
 def test_long_chains_are_decoded_exactly_whatever_their_pieces(
     problem: Problem, size: int
@@ -251,7 +251,7 @@ def test_with_many_tags_pairs_that_are_ruled_out_are_never_the_best() -> None:
     assert find_best(*problem).tolist() == plain_viterbi(problem).tolist()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(problems(), st.booleans())
 def test_leaving_tags_out_never_changes_what_is_best(
     problem: Problem, is_pruned: bool

@@ -118,7 +118,7 @@ WORDS = st.lists(
 CHANGES = st.lists(st.tuples(st.booleans(), st.integers(0, 5), st.integers(2, 4)))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(words=WORDS, changes=CHANGES)
 def test_however_tokens_change_each_reads_its_own_value_or_raises(
     words: Any, changes: Any
@@ -183,7 +183,7 @@ CUTS = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(texts=st.lists(WORDS, min_size=1, max_size=3), cuts=CUTS)
 def test_in_cut_and_joined_documents_a_token_reads_its_own_value_or_raises(
     texts: Any, cuts: Any

@@ -249,7 +249,7 @@ def random_tagger(request: Any) -> Language:
     return few_tags(configure(request.param), seed=3)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     words=st.lists(st.sampled_from(["a", "b", "zz", " "]), min_size=1, max_size=5),
     k=st.sampled_from([1, 2, 5, 1000]),

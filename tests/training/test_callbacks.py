@@ -94,5 +94,7 @@ def test_a_corpus_without_a_path_is_refused_with_what_to_do() -> None:
     corpus = {"@readers": "spacy.JsonlCorpus.v1", "path": None}
     config = {"callback": {**CALLBACK, "corpus": corpus}}
     build_vocabulary = registry.resolve(config)["callback"]
-    with pytest.raises(ValueError, match=r"path of the corpus of \[initialize.before_init\] is null"):
+    with pytest.raises(
+        ValueError, match=r"path of the corpus of \[initialize.before_init\] is null"
+    ):
         build_vocabulary(nlp)

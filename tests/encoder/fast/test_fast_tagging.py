@@ -94,7 +94,7 @@ def windowed() -> Language:
     return with_spacing(make_trained(config=config, steps=3))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     lengths=st.lists(st.integers(0, 40), min_size=1, max_size=8).filter(any),
     max_lanes=st.integers(1, 5),

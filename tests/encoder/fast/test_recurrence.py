@@ -2,7 +2,7 @@ from typing import List, Optional, Tuple
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
@@ -103,7 +103,6 @@ def test_sequences_in_lanes_are_read_as_by_torch_one_by_one(beforehand: bool) ->
     torch.testing.assert_close(states[is_read], read_alone(lstms, inputs)[is_read])
 
 
-@settings(deadline=None)
 @given(
     lanes=st.lists(
         st.lists(st.integers(1, 9), min_size=1, max_size=4), min_size=1, max_size=5
