@@ -281,7 +281,7 @@ def test_compare_prints_and_saves_the_accuracy_of_both_taggers(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     project = copy_project(tmp_path)
-    run(project, "compare", **SAMPLE)
+    run(project, "compare", **SAMPLE, stock_max_steps=10)
     tables = srsly.read_json(project / "training" / "compare" / "accuracy.json")
     printed = capfd.readouterr().out
     assert {"tagger", "default"} <= {row["pipeline"] for row in tables["accuracy"]}
