@@ -204,7 +204,7 @@ def assert_same_vocabulary(left: Vocabulary, right: Vocabulary) -> None:
 
 def train(nlp: Language, steps: int = 150) -> List[float]:
     optimizer = nlp.create_optimizer()
-    optimizer.learn_rate = 0.02
+    optimizer.learn_rate = 0.01
     history = []
     for _ in range(steps):
         losses: Dict[str, float] = {}
