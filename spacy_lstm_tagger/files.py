@@ -22,10 +22,25 @@ def write_whole(path: Path) -> Iterator[TextIO]:
         with path.open("w", encoding="utf8", newline="") as file:
             yield file
         return
+    with (
+        replace_whole(path) as temporary,
+        temporary.open("w", encoding="utf8", newline="") as file,
+    ):
+        yield file
+
+
+@contextmanager
+def replace_whole(path: Path) -> Iterator[Path]:
+    """Give the path of a temporary file to write to, which takes the place of the file
+    at the end. If there is an error before that, a file that was there stays as it was.
+
+    path (Path): The file.
+    YIELDS (Path): The temporary file, in the same folder.
+    RAISES (OSError): If the file can't be written.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with temporary.open("w", encoding="utf8", newline="") as file:
-            yield file
+        yield temporary
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

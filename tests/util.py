@@ -1,6 +1,7 @@
 """A small tagger and the sentences to train it on, as several test files use them."""
 
 import copy
+import multiprocessing
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
@@ -162,6 +163,17 @@ def run_spacy(*arguments: Any) -> str:
         raise result.exception
     assert result.exit_code == 0, result.output
     return result.output
+
+
+def run_forked(*arguments: Any) -> Optional[int]:
+    """Run a command of spaCy's in a copy of this process, which a signal may end, and
+    return its exit code."""
+    command = [str(argument) for argument in arguments]
+    context: Any = multiprocessing.get_context("fork")
+    process = context.Process(target=app, args=(command,))
+    process.start()
+    process.join()
+    return process.exitcode
 
 
 def make_installed() -> Language:

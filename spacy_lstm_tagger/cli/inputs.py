@@ -7,7 +7,17 @@ import re
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import ContextManager, Iterator, Optional, Sequence, TextIO, Tuple
+from typing import (
+    Any,
+    ContextManager,
+    Dict,
+    Iterator,
+    List,
+    Optional,
+    Sequence,
+    TextIO,
+    Tuple,
+)
 
 from spacy import util
 from spacy.language import Language
@@ -35,6 +45,18 @@ def import_code(msg: Printer, code_path: Optional[Path]) -> None:
             spacy_cli("import_code")(code_path)
 
 
+def parse_overrides(msg: Printer, arguments: List[str]) -> Dict[str, Any]:
+    """Parse settings that override those of a config, such as ["--paths.train",
+    "./train.spacy"]. Exits with a message if that fails."""
+    title = "Can't read the overrides of settings"
+    with user_errors(msg, title, (ImportError,)):
+        parse = spacy_cli("parse_config_overrides")
+        unknown = spacy_cli("NoSuchOption")
+    advice = "They have their section before them, as in --paths.train ./train.spacy"
+    with user_errors(msg, title, (unknown,), advice=advice):
+        return parse(arguments)
+
+
 def load_tagger(
     msg: Printer,
     model: str,
@@ -54,10 +76,18 @@ def load_tagger(
         results.
     RETURNS (Tuple[Language, Tagger]): The pipeline, and its component that sets tags.
     """
+    use_code_and_gpu(msg, code_path=code_path, use_gpu=use_gpu, silent=silent)
+    return load_another_tagger(msg, model)
+
+
+def use_code_and_gpu(
+    msg: Printer, *, code_path: Optional[Path], use_gpu: int, silent: bool = False
+) -> None:
+    """Import a file and choose the GPU before pipelines are loaded, as `load_tagger`
+    does. Exits with a message if that fails."""
     import_code(msg, code_path)
     with user_errors(msg, f"Can't use GPU {use_gpu}"):
         spacy_cli("setup_gpu")(use_gpu, silent=silent)
-    return load_another_tagger(msg, model)
 
 
 def load_another_tagger(msg: Printer, model: str) -> Tuple[Language, Tagger]:

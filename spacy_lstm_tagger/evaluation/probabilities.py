@@ -70,7 +70,7 @@ def tag_probabilities(
     """
     columns = {tag: column for column, tag in enumerate(tagger.labels)}
     for batch in minibatch(docs, batch_size):
-        for doc, scores in zip(batch, _predict(tagger, batch)):
+        for doc, scores in zip(batch, predict_probabilities(tagger, batch)):
             found = [columns.get(token.tag_) for token in doc]
             yield numpy.asarray(
                 [
@@ -80,7 +80,14 @@ def tag_probabilities(
             )
 
 
-def _predict(tagger: Tagger, docs: List[Doc]) -> List[NDArray]:
+def predict_probabilities(tagger: Tagger, docs: List[Doc]) -> List[NDArray]:
+    """Find the probability of each tag of each token, without changing documents.
+
+    tagger (Tagger): An `lstm_tagger`, a `tagger` or another subclass.
+    docs (List[Doc]): The documents, after the components that come before it.
+    RETURNS (List[NDArray]): For each document, the columns in the order of
+        `tagger.labels`. *Shape:* (n_tokens, n_labels)
+    """
     if isinstance(tagger, LSTMTagger):
         return tagger.predict_proba(docs)
     if not any(len(doc) for doc in docs):

@@ -8,7 +8,7 @@ spaCy moves it along when it cuts documents (`Span.as_doc`) and joins them
 
 from bisect import bisect_left
 from functools import partial
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Type
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Type
 from weakref import WeakKeyDictionary
 
 import numpy
@@ -102,6 +102,34 @@ def set_alternatives(
     _store(doc, name, {"tag": tags, "probability": highest.astype("float32")})
 
 
+def store_alternatives(
+    doc: Doc, name: str, alternatives: Sequence[Mapping[str, float]]
+) -> None:
+    """Store the tags that each token may have, in the given order.
+
+    alternatives (Sequence[Mapping[str, float]]): For each token, the probabilities of
+        its tags. Empty if nothing is known of it.
+    """
+    n = max([1, *map(len, alternatives)])
+    # Rows are filled up with empty tags, which are left out when they are read.
+    tags = [[*found, *[""] * (n - len(found))] for found in alternatives]
+    values = [[*found.values(), *[0.0] * (n - len(found))] for found in alternatives]
+    columns = {
+        "tag": numpy.asarray(tags, dtype=str),
+        "probability": numpy.asarray(values, dtype="float32"),
+    }
+    _store(doc, name, columns)
+
+
+def read_alternatives(doc: Doc, name: str) -> List[Optional[List[Tuple[str, float]]]]:
+    """Return the most probable tags of each token and their probabilities, as the
+    custom attribute of that name has them.
+
+    RAISES (ValueError): If the text had other tokens when it was tagged.
+    """
+    return [_get_alternatives(name, token) for token in doc]
+
+
 def read_confidences(doc: Doc) -> Optional[List[Optional[float]]]:
     """Return the probability of the tag of each token, whatever the name of the custom
     attribute that has it, or None if there is no such attribute.
@@ -184,7 +212,8 @@ def _decode_confidence(row: numpy.void) -> float:
 
 
 def _decode_alternatives(row: numpy.void) -> List[Tuple[str, float]]:
-    return list(zip(row["tag"].tolist(), row["probability"].tolist()))
+    found = zip(row["tag"].tolist(), row["probability"].tolist())
+    return [(tag, probability) for tag, probability in found if tag]
 
 
 def _read(name: str, token: Token, decode: Callable) -> Any:

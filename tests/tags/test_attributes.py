@@ -6,7 +6,7 @@ import subprocess
 import sys
 import uuid
 import warnings
-from typing import Any, Callable, Iterator, List, Optional
+from typing import Any, Callable, Dict, Iterator, List, Optional
 
 import numpy
 import pytest
@@ -20,10 +20,12 @@ from taggers import configure, few_tags, get_tagger, initialize
 from util import make_doc, make_examples, tags_of
 
 from spacy_lstm_tagger.tags.attributes import (
+    read_alternatives,
     register_alternatives,
     register_confidence,
     set_alternatives,
     set_confidence,
+    store_alternatives,
 )
 
 LABELS = ["X", "Y", "Z"]
@@ -261,6 +263,60 @@ def test_a_copy_has_the_values_of_its_tokens_and_can_be_cut_and_joined(
     assert values(copied(Doc.from_docs([copy, copy]))) == expected * 2
     merge(copy, 0, 2)
     assert [value(token) for token in copied(copy)] == [None, expected[2]]
+
+
+OPINIONS = st.lists(
+    st.dictionaries(
+        st.text(min_size=1, max_size=4).filter(lambda tag: "\0" not in tag),
+        st.floats(0.0, 1.0, width=32, allow_subnormal=False),
+        max_size=4,
+    ),
+    min_size=1,
+    max_size=5,
+)
+
+
+@given(OPINIONS)
+def test_alternatives_that_are_given_are_read_in_their_order(
+    opinions: List[Dict[str, float]],
+) -> None:
+    doc = Doc(VOCAB, words=["a"] * len(opinions))
+    store_alternatives(doc, ALTERNATIVES, opinions)
+    expected = [list(opinion.items()) for opinion in opinions]
+    assert read_alternatives(doc, ALTERNATIVES) == expected
+    assert [token._.get(ALTERNATIVES) for token in doc] == expected
+
+
+@pytest.mark.parametrize(
+    "copied", [through_bytes, through_doc_bin, through_pickle, Doc.copy]
+)
+def test_a_copy_has_the_alternatives_that_were_given(
+    copied: Callable[[Doc], Doc],
+) -> None:
+    opinions = [{"NN": 0.5, "JJ": 0.25}, {}, {"$": 1.0}]
+    doc = Doc(VOCAB, words=["a", " ", "c"])
+    store_alternatives(doc, ALTERNATIVES, opinions)
+    copy = copied(doc)
+    expected = [[("NN", 0.5), ("JJ", 0.25)], [], [("$", 1.0)]]
+    assert read_alternatives(copy, ALTERNATIVES) == expected
+    cut = copy[1:].as_doc(copy_user_data=True)
+    assert read_alternatives(cut, ALTERNATIVES) == expected[1:]
+
+
+def test_alternatives_take_the_place_of_earlier_ones() -> None:
+    doc = tagged(["a", "b"])
+    store_alternatives(doc, ALTERNATIVES, [{"NN": 1.0}, {}])
+    assert read_alternatives(doc, ALTERNATIVES) == [[("NN", 1.0)], []]
+
+
+def test_a_document_without_tokens_has_no_alternatives() -> None:
+    doc = Doc(VOCAB)
+    store_alternatives(doc, ALTERNATIVES, [])
+    assert read_alternatives(doc, ALTERNATIVES) == []
+
+
+def test_where_no_alternatives_were_stored_there_are_none() -> None:
+    assert read_alternatives(Doc(VOCAB, words=["a"]), ALTERNATIVES) == [None]
 
 
 def test_values_that_an_earlier_version_stored_without_offsets_are_an_error() -> None:

@@ -1,0 +1,97 @@
+"""Annotated texts in files of limited size, made in as many runs as it takes."""
+
+import glob
+import json
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Tuple
+
+from spacy.tokens import Doc, DocBin
+from spacy.vocab import Vocab
+
+from ..files import replace_whole, write_whole
+from ..texts import Text, read_texts
+
+# The fewest characters of a shard that is not the last one of its file: some 20,000
+# words. So much is lost at most if the work is interrupted, and kept in memory.
+SHARD_CHARACTERS = 100_000
+SETTINGS = "annotation.json"
+
+Annotate = Callable[[Iterable[Text]], Iterable[Doc]]
+
+
+class Shard(NamedTuple):
+    """A shard that is there.
+
+    n_words (int): Its words, or 0 if it was there before.
+    n_bytes (int): The bytes of the file of texts that were read for it.
+    """
+
+    n_words: int
+    n_bytes: int
+
+
+def check_settings(output_dir: Path, settings: Dict[str, Any]) -> None:
+    """Compare settings with those of the shards that are there already, and save those
+    that are new.
+
+    RAISES (ValueError): If the shards were made with another value of a setting.
+    """
+    path = output_dir / SETTINGS
+    # Not with srsly, which writes numbers with fewer digits.
+    before = json.loads(path.read_text(encoding="utf8")) if path.exists() else {}
+    saved = dict(before)
+    for name, value in settings.items():
+        if saved.setdefault(name, value) != value:
+            raise ValueError(
+                f"'{output_dir}' was made with {name} = {saved[name]!r}, not "
+                f"{value!r}. Remove it, or name another directory."
+            )
+    if saved == before:
+        return
+    output_dir.mkdir(parents=True, exist_ok=True)
+    with write_whole(path) as file:
+        json.dump(saved, file, indent=2)
+
+
+def annotate_file(
+    path: Path, output_dir: Path, vocab: Vocab, annotate: Annotate
+) -> Iterator[Shard]:
+    """Annotate the texts of a file into shards, each of which is written whole or not
+    at all. Those that are there already are not made again.
+
+    path (Path): A file, as for `read_texts`.
+    output_dir (Path): The folder of the shards.
+    vocab (Vocab): The vocabulary of documents that are read.
+    annotate (Annotate): Makes documents of texts.
+    YIELDS (Shard): Each shard, once it is there.
+    RAISES (ValueError): If a text can't be read.
+    """
+    # Left by a run that was killed while it wrote.
+    for leftover in output_dir.glob(f".{glob.escape(path.name)}-*.tmp"):
+        leftover.unlink()
+    n_read = 0
+    for i, (texts, position) in enumerate(_split(read_texts(path, vocab))):
+        file = output_dir / f"{path.name}-{i:05d}.spacy"
+        n_words = 0
+        if not file.exists():
+            docs = list(annotate(texts))
+            n_words = sum(map(len, docs))
+            with replace_whole(file) as temporary:
+                DocBin(docs=docs, store_user_data=True).to_disk(temporary)
+        yield Shard(n_words, position - n_read)
+        n_read = position
+
+
+def _split(texts: Iterable[Tuple[Text, int]]) -> Iterator[Tuple[List[Text], int]]:
+    """Split texts into the parts that become shards, each with how far the file has
+    been read then. It depends on the texts alone what is split where."""
+    part: List[Text] = []
+    n_characters = position = 0
+    for text, position in texts:
+        part.append(text)
+        n_characters += len(text if isinstance(text, str) else text.text)
+        if n_characters >= SHARD_CHARACTERS:
+            yield part, position
+            part, n_characters = [], 0
+    if part:
+        yield part, position

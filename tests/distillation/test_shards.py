@@ -1,0 +1,223 @@
+"""Annotated texts in files of limited size."""
+
+import copy
+from itertools import chain
+from pathlib import Path
+from typing import Any, Dict, Iterable, Iterator, List
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from spacy.tokens import Doc, DocBin
+from spacy.vocab import Vocab
+
+from spacy_lstm_tagger.distillation import shards
+from spacy_lstm_tagger.distillation.shards import (
+    SETTINGS,
+    Shard,
+    annotate_file,
+    check_settings,
+)
+from spacy_lstm_tagger.texts import Text
+
+TEXTS = ["one two", "three", "four five six", "seven eight"]
+
+
+class Work:
+    """Makes documents of texts, and records the texts."""
+
+    def __init__(self) -> None:
+        self.vocab = Vocab()
+        self.texts: List[str] = []
+
+    def __call__(self, texts: Iterable[Text]) -> Iterator[Doc]:
+        for text in texts:
+            self.texts.append(str(text))
+            doc = Doc(self.vocab, words=str(text).split(), user_data={"key": "value"})
+            doc[0].tag_ = "CD"
+            yield doc
+
+
+@pytest.fixture
+def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(shards, "SHARD_CHARACTERS", 10)
+    path = tmp_path / "texts.txt"
+    path.write_text("\n".join(TEXTS) + "\n")
+    return path
+
+
+def run(path: Path, work: Any, output: str = "shards") -> List[Shard]:
+    folder = path.parent / output
+    folder.mkdir(exist_ok=True)
+    return list(annotate_file(path, folder, work.vocab, work))
+
+
+def read(folder: Path) -> List[List[str]]:
+    """Return the texts of each shard."""
+    return [
+        [doc.text.strip() for doc in DocBin().from_disk(file).get_docs(Vocab())]
+        for file in sorted(folder.glob("*.spacy"))
+    ]
+
+
+def contents(folder: Path) -> Dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
+
+
+def test_a_shard_ends_with_the_text_that_fills_it(path: Path) -> None:
+    run(path, Work())
+    expected = [["one two", "three"], ["four five six"], ["seven eight"]]
+    assert read(path.parent / "shards") == expected
+
+
+def test_shards_are_named_after_the_file_and_numbered(path: Path) -> None:
+    run(path, Work())
+    names = [f"texts.txt-0000{i}.spacy" for i in range(3)]
+    assert sorted(contents(path.parent / "shards")) == names
+
+
+def test_shards_keep_annotation_and_user_data(path: Path) -> None:
+    run(path, Work())
+    file = path.parent / "shards" / "texts.txt-00002.spacy"
+    (doc,) = DocBin().from_disk(file).get_docs(Vocab())
+    assert doc[0].tag_ == "CD"
+    assert doc.user_data["key"] == "value"
+
+
+def test_the_last_shard_may_be_smaller(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shards, "SHARD_CHARACTERS", 30)
+    run(path, Work())
+    assert read(path.parent / "shards") == [TEXTS[:4]]
+
+
+def test_a_file_without_texts_has_no_shards(path: Path) -> None:
+    path.write_text("\n\n")
+    assert run(path, Work()) == []
+
+
+def test_the_words_and_the_bytes_of_each_shard_are_told(path: Path) -> None:
+    assert [shard.n_words for shard in run(path, Work())] == [3, 3, 2]
+    assert sum(shard.n_bytes for shard in run(path, Work())) == path.stat().st_size
+
+
+@given(lengths=st.lists(st.integers(1, 25), max_size=12))
+def test_shards_have_all_texts_in_their_order(
+    lengths: List[int], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.mktemp("shards") / "texts.txt"
+    texts = ["x" * length for length in lengths]
+    path.write_text("\n".join(texts))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shards, "SHARD_CHARACTERS", 10)
+        run(path, Work())
+    found = read(path.parent / "shards")
+    assert list(chain.from_iterable(found)) == texts
+    # Each but the last has as many as it needs, and no more.
+    for part in found[:-1]:
+        assert sum(map(len, part[:-1])) < 10 <= sum(map(len, part))
+
+
+def test_texts_are_annotated_shard_by_shard(path: Path) -> None:
+    work = Work()
+    output = path.parent / "shards"
+    output.mkdir()
+    made = annotate_file(path, output, work.vocab, work)
+    next(made)
+    assert work.texts == TEXTS[:2]
+    assert len(contents(output)) == 1
+
+
+def test_a_shard_that_is_there_is_not_made_again(path: Path) -> None:
+    run(path, Work())
+    before = contents(path.parent / "shards")
+    work = Work()
+    assert [shard.n_words for shard in run(path, work)] == [0, 0, 0]
+    assert work.texts == []
+    assert contents(path.parent / "shards") == before
+
+
+def test_only_the_shard_that_is_missing_is_made(path: Path) -> None:
+    run(path, Work())
+    before = contents(path.parent / "shards")
+    (path.parent / "shards" / "texts.txt-00001.spacy").unlink()
+    work = Work()
+    run(path, work)
+    assert work.texts == ["four five six"]
+    assert contents(path.parent / "shards") == before
+
+
+def test_an_error_in_a_shard_leaves_those_before_it_and_no_part_of_it(
+    path: Path,
+) -> None:
+    class Failing(Work):
+        def __call__(self, texts: Iterable[Text]) -> Iterator[Doc]:
+            for doc in super().__call__(texts):
+                if "six" in doc.text:
+                    raise RuntimeError
+                yield doc
+
+    with pytest.raises(RuntimeError):
+        run(path, Failing())
+    assert list(contents(path.parent / "shards")) == ["texts.txt-00000.spacy"]
+    run(path, Work())
+    run(path, Work(), "uninterrupted")
+    assert contents(path.parent / "shards") == contents(path.parent / "uninterrupted")
+
+
+def test_what_a_killed_run_was_writing_is_removed(path: Path) -> None:
+    output = path.parent / "shards"
+    output.mkdir()
+    (output / ".texts.txt-00001.spacy.123.tmp").write_bytes(b"a part")
+    (output / ".other.txt-00001.spacy.123.tmp").write_bytes(b"of another file")
+    run(path, Work())
+    hidden = [name for name in contents(output) if name.startswith(".")]
+    assert hidden == [".other.txt-00001.spacy.123.tmp"]
+
+
+# Settings.
+
+GIVEN = {"teachers": [{"name": "a", "performance": {"tag_acc": 1 / 3}}], "k": 3}
+
+
+def test_the_same_settings_are_accepted_again(tmp_path: Path) -> None:
+    for _ in range(3):
+        check_settings(tmp_path / "new" / "folder", GIVEN)
+
+
+@given(
+    settings=st.dictionaries(
+        st.text(st.characters(codec="utf-8"), max_size=5),
+        st.floats(allow_nan=False, allow_infinity=False, allow_subnormal=False)
+        | st.text("aé'\"", max_size=3),
+    )
+)
+def test_settings_are_accepted_again_whatever_their_digits(
+    tmp_path_factory: pytest.TempPathFactory, settings: Dict[str, Any]
+) -> None:
+    folder = tmp_path_factory.mktemp("settings")
+    for _ in range(2):
+        check_settings(folder, copy.deepcopy(settings))
+
+
+def test_another_value_is_refused_and_both_are_shown(tmp_path: Path) -> None:
+    check_settings(tmp_path, GIVEN)
+    with pytest.raises(ValueError, match=r"with k = 3, not 4\. Remove it, or name"):
+        check_settings(tmp_path, {**GIVEN, "k": 4})
+
+
+def test_what_is_refused_changes_no_settings(tmp_path: Path) -> None:
+    check_settings(tmp_path, GIVEN)
+    before = (tmp_path / SETTINGS).read_bytes()
+    with pytest.raises(ValueError):
+        check_settings(tmp_path, {"new": 1, "k": 4})
+    assert (tmp_path / SETTINGS).read_bytes() == before
+
+
+def test_settings_that_are_new_are_remembered(tmp_path: Path) -> None:
+    check_settings(tmp_path, GIVEN)
+    check_settings(tmp_path, {**GIVEN, "new": 1})
+    check_settings(tmp_path, GIVEN)
+    with pytest.raises(ValueError, match="new = 1, not 2"):
+        check_settings(tmp_path, {**GIVEN, "new": 2})
