@@ -25,6 +25,7 @@ LOWEST = {
     "spacing_dropout": 0,
     "input_dropout": 0,
     "layer_dropout": 0,
+    "learn_rate_factor": 0,
 }
 
 
@@ -91,6 +92,7 @@ def build_word_char_bilstm(
     window_overlap: int = 32,
     include_static_vectors: bool = False,
     precision: Precision = "float32",
+    learn_rate_factor: float = 1.0,
 ) -> Encoder:
     """Build a token-to-vector model: word embeddings and a bidirectional LSTM over
     the characters of each word, read by a stack of bidirectional LSTM layers.
@@ -131,6 +133,8 @@ def build_word_char_bilstm(
         "bfloat16" or "int8", which give the same tags but for a few, or "auto", the
         one that is fastest on this CPU. Training on the CPU is in float32. On a GPU,
         "bfloat16" and "auto" mean mixed precision, in training, too.
+    learn_rate_factor (float): What the learning rate of the training is multiplied by,
+        beside a part of the model that has to learn more slowly, such as a transformer.
     RAISES (ValueError): If a setting is out of range, or this torch has no such
         precision.
     """
@@ -147,7 +151,13 @@ def build_word_char_bilstm(
         "input_dropout": input_dropout,
         "layer_dropout": layer_dropout,
     }
-    _validate({**module_settings, "max_characters": max_characters})
+    _validate(
+        {
+            **module_settings,
+            "max_characters": max_characters,
+            "learn_rate_factor": learn_rate_factor,
+        }
+    )
     return make_encoder(
         module_settings,
         ReadingSettings(
@@ -156,6 +166,7 @@ def build_word_char_bilstm(
             window_overlap=window_overlap,
             include_static_vectors=include_static_vectors,
             precision=precision,
+            learn_rate_factor=learn_rate_factor,
         ),
         partial(
             build_vocabulary,

@@ -36,6 +36,7 @@ class ReadingSettings:
     include_static_vectors (bool): Whether the vectors of the vocab are read.
     precision (Precision): The precision of tagging on the CPU. For that of a GPU, see
         `use_mixed_precision`.
+    learn_rate_factor (float): What the learning rate of the training is multiplied by.
     """
 
     max_characters: int
@@ -43,6 +44,7 @@ class ReadingSettings:
     window_overlap: int
     include_static_vectors: bool
     precision: Precision
+    learn_rate_factor: float
 
 
 def make_encoder(
@@ -68,6 +70,7 @@ def make_encoder(
                 load_encoder, module_settings, settings.include_static_vectors
             ),
         )
+    shim.learn_rate_factor = settings.learn_rate_factor
     return Model(
         "word_char_bilstm",
         _forward,

@@ -46,6 +46,7 @@ class AveragingShim(PyTorchShim):
     - A copy gets an id of its own, so that two copies can share an optimizer.
     - There may be no module yet: it is None until the layer is initialized or
       loaded.
+    - The learning rate of the module may be a multiple of that of the optimizer.
 
     It also keeps what tagging has made of the weights, until they change.
     """
@@ -53,6 +54,7 @@ class AveragingShim(PyTorchShim):
     # How often thinc has changed the weights, and what was derived from them last.
     _n_changes: int = 0
     _derived: Optional[_Derived] = None
+    learn_rate_factor: float = 1.0
 
     @property
     def module(self) -> Any:
@@ -98,15 +100,21 @@ class AveragingShim(PyTorchShim):
         """Update the parameters in place, and let go of the gradients."""
         if self.module is None:
             return
-        for name, parameter in self.module.named_parameters():
-            if parameter.grad is not None:
-                weights = cast(FloatsXd, torch2xp(parameter.data))
-                gradient = cast(FloatsXd, torch2xp(parameter.grad))
-                weights, _ = optimizer((self.id, name), weights, gradient)
-                self._assign(parameter, weights)
-                # Not zero_(): the optimizer may keep the array for later.
-                parameter.grad = None
+        with _multiply_learn_rate(optimizer, self.learn_rate_factor):
+            for name, parameter in self.module.named_parameters():
+                self._update(name, parameter, optimizer)
         self._n_changes += 1
+
+    def _update(
+        self, name: str, parameter: torch.nn.Parameter, optimizer: Optimizer
+    ) -> None:
+        if parameter.grad is not None:
+            weights = cast(FloatsXd, torch2xp(parameter.data))
+            gradient = cast(FloatsXd, torch2xp(parameter.grad))
+            weights, _ = optimizer((self.id, name), weights, gradient)
+            self._assign(parameter, weights)
+            # Not zero_(): the optimizer may keep the array for later.
+            parameter.grad = None
 
     @contextlib.contextmanager
     def use_params(self, params: Dict[Tuple[int, str], FloatsXd]) -> Iterator[None]:
@@ -148,3 +156,18 @@ class AveragingShim(PyTorchShim):
         tensor = xp2torch(value, device=parameter.device)
         if tensor.data_ptr() != parameter.data_ptr():
             parameter.data.copy_(tensor)
+
+
+@contextlib.contextmanager
+def _multiply_learn_rate(optimizer: Optimizer, factor: float) -> Iterator[None]:
+    """Multiply the learning rate of an optimizer for a while. What spaCy collects
+    gradients with in `nlp.rehearse` has none."""
+    learn_rate = getattr(optimizer, "learn_rate", None)
+    if learn_rate is None or factor == 1.0:
+        yield
+        return
+    optimizer.learn_rate = learn_rate * factor
+    try:
+        yield
+    finally:
+        optimizer.learn_rate = learn_rate

@@ -329,3 +329,15 @@ def test_an_encoder_that_is_not_initialized_can_be_loaded_into(
     numpy.testing.assert_array_equal(
         uninitialized.predict(docs)[0], trained.predict(docs)[0]
     )
+
+
+def test_the_learning_rate_is_multiplied_for_the_module_alone() -> None:
+    slow, fast = make_layer(), make_layer()
+    shim_of(fast).learn_rate_factor = 10.0
+    optimizers = Adam(0.01), Adam(0.001)
+    for layer, optimizer in zip((slow, fast), optimizers):
+        train(layer, optimizer)
+        assert optimizer.learn_rate == pytest.approx(0.01 if layer is slow else 0.001)
+    slow_weights, fast_weights = weights_of(slow), weights_of(fast)
+    for name in slow_weights:
+        numpy.testing.assert_allclose(fast_weights[name], slow_weights[name], rtol=1e-5)
