@@ -170,7 +170,9 @@ def train_small(name: str, folder: Path, **changes: Any) -> Language:
     return spacy.load(folder / "training" / "model-best")
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "demo"])
+@pytest.mark.parametrize(
+    "name", [*(name for name in NAMES if name != "demo"), "transformer"]
+)
 def test_a_config_is_what_the_command_in_its_first_line_writes(
     name: str, tmp_path: Path
 ) -> None:

@@ -23,6 +23,8 @@ SMALLER = "--components.lstm_tagger.model.tok2vec.width 16"
 # Settings that make commands short, by how they begin.
 SHORTER = {
     "spacy train": f"--training.max_steps 4 --training.eval_frequency 2 {SMALLER}",
+    "spacy lstm-tagger distill": f"--training.max_steps 4 --training.eval_frequency 2 "
+    f"{SMALLER}",
     "spacy pretrain": f"--pretraining.max_epochs 1 {SMALLER}",
     "benchmarks.accuracy": "--max-steps 2 --stock-max-steps 2 "
     "--pipelines tagger-documents,default",
@@ -45,6 +47,8 @@ EXPECTED = {
     "spacy lstm-tagger tag": "Probability",
     "spacy lstm-tagger view": "Saved tags to",
     "spacy lstm-tagger convert": "Generated output file",
+    "spacy lstm-tagger annotate": "Annotated",
+    "spacy lstm-tagger distill": "Saved pipeline",
     "spacy init lstm-tagger": "spacy train",
     "spacy lstm-tagger calibrate": "Calibration error",
     "spacy package": "Successfully created binary wheel",
@@ -154,8 +158,9 @@ def make_folder(folder: Path) -> Path:
         (folder / name).symlink_to(ROOT / name)
     for path in (ROOT / "assets" / "sample").glob("*.conllu"):
         (folder / path.name).symlink_to(path)
-    texts = [{"text": " ".join(words)} for words, _ in TRAIN_DATA]
-    srsly.write_jsonl(folder / "raw.jsonl", texts)
+    texts = [" ".join(words) for words, _ in TRAIN_DATA]
+    srsly.write_jsonl(folder / "raw.jsonl", [{"text": text} for text in texts])
+    (folder / "texts.txt").write_text("\n".join(texts), encoding="utf8")
     (folder / "vectors.txt").write_text("2 3\ndog 1 2 3\ncat 3 2 1\n", encoding="utf8")
     return folder
 

@@ -56,6 +56,11 @@ def files(
     """The files and pipelines that the blocks name."""
     monkeypatch.chdir(tmp_path)
     srsly.write_json("dictionary.json", {"apple": ["NN"]})
+    (tmp_path / "student").mkdir()
+    srsly.write_json("student/labels.json", ["ADV", "DET", "NN", "NNS", "PRON", "V"])
+    (tmp_path / "silver").mkdir()
+    reference = make_examples(installed)[0].reference
+    DocBin(docs=[reference]).to_disk("silver/texts.spacy")
     installed.to_disk("en_core_web_md")
     (tmp_path / "training").mkdir()
     shared_trained.to_disk("training/model-best")

@@ -74,7 +74,10 @@ def run_command(command: List[str], **settings: Any) -> None:
         subprocess.run(command, check=True)
 
 
-PATHS = ("treebank", "prefix", "train", "dev", "test", "raw_text", "vectors", "config")
+PATHS = (
+    *("treebank", "prefix", "train", "dev", "test", "raw_text", "vectors", "config"),
+    *("texts", "teacher_config", "transformer"),
+)
 
 
 def read_scripts(separator: str) -> List[List[str]]:
@@ -275,6 +278,24 @@ def test_pretrain_trains_on_from_raw_text(tmp_path: Path) -> None:
     assert read_accuracy(project) == pytest.approx(accuracy)
     assert reported_accuracy(project) == pytest.approx(100 * accuracy, abs=0.005)
     assert "lstm_tagger/model" in read_wheel(project)
+
+
+def test_distill_trains_a_tagger_on_what_a_teacher_finds_in_texts(
+    tmp_path: Path,
+) -> None:
+    project = copy_project(tmp_path)
+    texts = project / "my texts.txt"
+    texts.write_text("Quokkas never read the paper on Monday.\n" * 3, encoding="utf8")
+    run(project, "distill", teacher_config="demo", texts="my texts.txt", **SAMPLE)
+    nlp = spacy.load(project / "training" / f"{NAME}-distilled" / "model-best")
+    vocabulary = encoder_of(nlp).shims[0].module.vocabulary
+    assert nlp.vocab.strings["quokkas"] in vocabulary.words
+    accuracy = srsly.read_json(project / "metrics" / f"{NAME}-distilled.json")[
+        "tag_acc"
+    ]
+    assert 0.0 < accuracy < 1.0
+    html = (project / "metrics" / f"{NAME}-distilled.html").read_text(encoding="utf8")
+    assert f"{accuracy:.2%}".rstrip("%") in html
 
 
 def test_compare_prints_and_saves_the_accuracy_of_both_taggers(

@@ -17,6 +17,7 @@ import spacy_lstm_tagger
 
 PACKAGE = Path(spacy_lstm_tagger.__file__).parent
 ENCODER = "spacy_lstm_tagger.WordCharBiLSTM.v1"
+SHARDED = "spacy_lstm_tagger.ShardedCorpus.v1"
 ENTRY_POINTS = [
     (entry.group.split("_", 1)[1], entry.name)
     for entry in importlib.metadata.distribution("spacy-lstm-tagger").entry_points
@@ -25,16 +26,25 @@ ENTRY_POINTS = [
 # Settings that have no default.
 REQUIRED: Dict[str, Dict[str, Any]] = {
     "spacy_lstm_tagger.LSTMTagger.v1": {"tok2vec": {"@architectures": ENCODER}},
+    "spacy_lstm_tagger.ConcatenatedTok2Vec.v1": {
+        "*": {"one": {"@architectures": ENCODER}, "other": {"@architectures": ENCODER}}
+    },
     "spacy_lstm_tagger.LSTMCRFTagger.v1": {"tok2vec": {"@architectures": ENCODER}},
     "spacy_lstm_tagger.build_vocabulary.v1": {
         "corpus": {"@readers": "spacy.JsonlCorpus.v1", "path": "train.jsonl"}
     },
+    "spacy_lstm_tagger.MixedCorpus.v1": {
+        "corpora": {"gold": {"@readers": SHARDED, "path": "train.spacy"}},
+        "proportions": {"gold": 1.0},
+    },
+    SHARDED: {"path": "train.spacy"},
     "spacy_lstm_tagger.tag_to_upos.v1": {"path": "train.spacy"},
 }
 # What each room may import: other packages, and other rooms of ours. A room may always
 # import itself, and what serves all rooms.
 FOR_ALL = tuple(
-    f"spacy_lstm_tagger.{name}:" for name in ("arrays", "compat", "files", "progress")
+    f"spacy_lstm_tagger.{name}:"
+    for name in ("arrays", "compat", "files", "progress", "texts")
 )
 THIRD_PARTY = {
     "": {"spacy", "thinc", "numpy", "tqdm"},
@@ -45,6 +55,7 @@ THIRD_PARTY = {
     "crf": {"numpy"},
     "training": {"spacy", "thinc", "numpy"},
     "evaluation": {"spacy", "numpy"},
+    "distillation": {"spacy", "thinc", "numpy"},
     "evaluation/report": {"spacy", "numpy", "jinja2", "markupsafe", "matplotlib"},
     "cli": {"spacy", "tqdm", "typer", "wasabi"},
     "cli/debug": {"spacy", "thinc", "numpy", "typer", "wasabi"},
@@ -59,8 +70,17 @@ OURS = {
     "crf": set(),
     "training": {"encoder", "tags", "crf"},
     "evaluation": {"", "tags"},
+    "distillation": {"", "tags", "evaluation"},
     "evaluation/report": {"evaluation"},
-    "cli": {"", "training", "evaluation", "evaluation/report", "cli/debug", "cli/init"},
+    "cli": {
+        "",
+        "training",
+        "distillation",
+        "evaluation",
+        "evaluation/report",
+        "cli/debug",
+        "cli/init",
+    },
     "cli/init": {"cli", "training"},
     "cli/debug": {"", "cli", "encoder", "tags", "training", "evaluation"},
 }
@@ -71,6 +91,7 @@ THIRD_PARTY_OF_FILES = {
     "encoder/spacing.py": {"numpy"},
     "encoder/vocabulary.py": {"numpy"},
     "encoder/windows.py": {"numpy"},
+    "texts.py": {"spacy"},
 }
 FILES = sorted(file.relative_to(PACKAGE).as_posix() for file in PACKAGE.rglob("*.py"))
 
@@ -114,7 +135,10 @@ def test_the_names_that_configs_use_are_registered() -> None:
         ("architectures", "spacy_lstm_tagger.LSTMTagger.v1"),
         ("architectures", "spacy_lstm_tagger.LSTMCRFTagger.v1"),
         ("callbacks", "spacy_lstm_tagger.build_vocabulary.v1"),
+        ("architectures", "spacy_lstm_tagger.ConcatenatedTok2Vec.v1"),
         ("readers", "spacy_lstm_tagger.tag_to_upos.v1"),
+        ("readers", "spacy_lstm_tagger.MixedCorpus.v1"),
+        ("readers", "spacy_lstm_tagger.ShardedCorpus.v1"),
     } <= set(ENTRY_POINTS)
 
 

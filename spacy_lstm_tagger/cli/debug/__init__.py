@@ -6,10 +6,9 @@ from typing import Annotated, Optional
 
 import typer
 
-from ...compat import spacy_cli
 from ..app import CODE_HELP, debug_cli
-from ..inputs import import_code
-from ..terminal import make_printer, user_errors
+from ..inputs import import_code, parse_overrides
+from ..terminal import make_printer
 
 
 @debug_cli.command(
@@ -39,12 +38,6 @@ def debug_lstm_tagger_cli(
     from .command import debug_lstm_tagger
 
     msg = make_printer(pretty=not no_format)
-    title = "Can't read the overrides of settings"
-    with user_errors(msg, title, (ImportError,)):
-        parse = spacy_cli("parse_config_overrides")
-        unknown = spacy_cli("NoSuchOption")
-    advice = "They have their section before them, as in --paths.train ./train.spacy"
-    with user_errors(msg, title, (unknown,), advice=advice):
-        overrides = parse(ctx.args)
+    overrides = parse_overrides(msg, ctx.args)
     import_code(msg, code_path)
     debug_lstm_tagger(msg, config_path, overrides)

@@ -20,6 +20,10 @@ PIPELINE_HELP = (
     "Comma-separated names of pipeline components, which share one encoder where they "
     "can (without 'tok2vec')"
 )
+TRANSFORMER_HELP = (
+    "Name or path of a transformer that reads the text beside the tagger's own encoder "
+    "(needs spacy-transformers)"
+)
 OPTIMIZE_HELP = (
     "Whether to optimize for efficiency (faster inference, smaller model) or higher "
     "accuracy"
@@ -69,6 +73,10 @@ def init_lstm_tagger_cli(
             help="Include config for pretraining (with 'spacy pretrain')",
         ),
     ] = False,
+    transformer: Annotated[
+        Optional[str],
+        typer.Option("--transformer", "-tr", help=TRANSFORMER_HELP),
+    ] = None,
     force_overwrite: Annotated[
         bool, typer.Option("--force", "-F", help="Force overwriting the output file")
     ] = False,
@@ -90,5 +98,6 @@ def init_lstm_tagger_cli(
         crf=crf,
         gpu=gpu,
         pretraining=pretraining,
+        transformer=transformer,
     )
     init_lstm_tagger(output_file, options, force_overwrite=force_overwrite)

@@ -26,6 +26,8 @@ class Options:
     crf (bool): Whether the tags depend on each other.
     gpu (bool): Whether it trains on a GPU.
     pretraining (bool): Whether the encoder learns from raw text first.
+    transformer (Optional[str]): The name or path of a transformer that reads the text
+        beside the encoder.
     """
 
     lang: str = "en"
@@ -37,6 +39,7 @@ class Options:
     crf: bool = False
     gpu: bool = False
     pretraining: bool = False
+    transformer: Optional[str] = None
 
     def as_command(self, file: str) -> str:
         """Return the command that writes a config with these options to a file."""

@@ -89,6 +89,7 @@ def render_config(options: Options, file: str, size: Optional[CorpusSize]) -> st
         crf=options.crf,
         gpu=options.gpu,
         pretraining=options.pretraining,
+        transformer=options.transformer,
         efficiency=options.optimize is Optimizations.efficiency,
         shared=is_shared,
         maps_upos=maps_upos,

@@ -1,0 +1,109 @@
+"""The config of a student: that of a tagger, with a teacher's data beside its own."""
+
+import copy
+from pathlib import Path
+from typing import Any, Dict, Iterable, List
+
+from spacy.training import Example
+from thinc.api import Config
+
+from ..tags.negation import split_negation
+from .teacher import TEACHER_TAGS
+
+SHUFFLE_BUFFER = 2000
+BUILD_VOCABULARY = "spacy_lstm_tagger.build_vocabulary.v1"
+TAGGER, CRF = "lstm_tagger", "spacy_lstm_tagger.LSTMCRFTagger.v1"
+
+
+def make_student_config(
+    config: Config, silver: Path, labels: Path, *, gold_share: float
+) -> Config:
+    """Return the config of a student: its training data is streamed, and mixed with the
+    texts that a teacher has annotated.
+
+    config (Config): The config of a tagger, complete and not interpolated.
+    silver (Path): The folder of the annotated texts.
+    labels (Path): The JSON file with the tags of both.
+    gold_share (float): The share of the words that come from the tagger's own training
+        data, between 0 and 1.
+    RAISES (ValueError): If the config can't be changed like this.
+    """
+    student = config.copy()
+    names = _find_taggers(student)
+    gold = _find_corpus(student)
+    before_init = student["initialize"].get("before_init")
+    if before_init is not None and before_init["@callbacks"] != BUILD_VOCABULARY:
+        raise ValueError(
+            f"[initialize.before_init] is taken by '{before_init['@callbacks']}': the "
+            f"vocabulary of a student is built there, from all of its data. Use a "
+            f"config without it."
+        )
+    corpora = {
+        "gold": gold,
+        "silver": {
+            "@readers": "spacy_lstm_tagger.ShardedCorpus.v1",
+            "path": str(silver),
+        },
+    }
+    mixed = {
+        "@readers": "spacy_lstm_tagger.MixedCorpus.v1",
+        "corpora": corpora,
+        "proportions": {"gold": gold_share, "silver": 1.0 - gold_share},
+        "shuffle_buffer": SHUFFLE_BUFFER,
+        "repeat": True,
+    }
+    student["corpora"]["train"] = mixed
+    student["training"]["train_corpus"] = "corpora.train"
+    student["training"]["max_epochs"] = -1
+    once = {**copy.deepcopy(mixed), "shuffle_buffer": 1, "repeat": False}
+    student["initialize"]["before_init"] = {
+        "@callbacks": BUILD_VOCABULARY,
+        "corpus": once,
+        "max_docs": None,
+    }
+    for name in names:
+        settings = student["initialize"]["components"].setdefault(name, {})
+        settings["labels"] = {
+            "@readers": "spacy.read_labels.v1",
+            "path": str(labels),
+            "require": True,
+        }
+        component = student["components"][name]
+        if component["model"]["@architectures"] != CRF:
+            component["teacher_attribute"] = TEACHER_TAGS
+    return student
+
+
+def collect_tags(examples: Iterable[Example], config: Config) -> List[str]:
+    """Return the tags of examples, in alphabetical order. What a token is known not to
+    be (neg_prefix) is the same tag.
+
+    config (Config): The config of a tagger, complete and interpolated.
+    """
+    prefix = config["components"][_find_taggers(config)[0]]["neg_prefix"]
+    tags = {token.tag_ for example in examples for token in example.reference}
+    return sorted({split_negation(tag, prefix)[0] for tag in tags if tag})
+
+
+def _find_taggers(config: Config) -> List[str]:
+    names = [
+        name
+        for name, component in config["components"].items()
+        if component.get("factory") == TAGGER
+    ]
+    if not names:
+        raise ValueError(
+            f"None of the components {list(config['components'])} is an '{TAGGER}', "
+            f"which learns from a teacher."
+        )
+    return names
+
+
+def _find_corpus(config: Config) -> Dict[str, Any]:
+    name = config["training"]["train_corpus"]
+    section, _, key = name.partition(".")
+    if section != "corpora" or not isinstance(config["corpora"].get(key), dict):
+        raise ValueError(
+            f"'train_corpus = {name}' names no section of [corpora] with a reader."
+        )
+    return config["corpora"][key]
