@@ -23,3 +23,21 @@ def show_progress(
     yield from tqdm.tqdm(
         items, desc=title, unit=unit, delay=SECONDS, leave=False, disable=disable
     )
+
+
+def make_byte_bar(title: str, total: int) -> "tqdm.tqdm":
+    """Return a progress bar for the bytes of files, which appears as that of
+    `show_progress` does. Use it in a `with`, and call its `update`.
+
+    title (str): The work that is done.
+    total (int): The number of bytes.
+    """
+    return tqdm.tqdm(
+        desc=title,
+        total=total,
+        unit="B",
+        unit_scale=True,
+        delay=SECONDS,
+        leave=False,
+        disable=None,
+    )

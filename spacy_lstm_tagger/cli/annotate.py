@@ -3,19 +3,20 @@
 import time
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Dict, List
+from typing import TYPE_CHECKING, Annotated, Any, Dict, Iterator, List
 
 import typer
 from spacy.util import load_model
-from tqdm import tqdm
+from spacy.vocab import Vocab
 from wasabi import Printer
 
-from ..progress import SECONDS
+from ..progress import make_byte_bar
 from .app import CodePath, GpuId, lstm_tagger_cli
 from .inputs import use_code_and_gpu
 from .terminal import make_printer, user_errors
 
 if TYPE_CHECKING:
+    from ..distillation.shards import Annotate, Shard
     from ..distillation.teacher import Teacher
 
 TEACHER_HELP = (
@@ -87,7 +88,7 @@ def annotate_texts(
 
     msg (Printer): Prints the messages. The others are those of `annotate_cli`.
     """
-    from ..distillation.shards import annotate_file, check_settings
+    from ..distillation.shards import check_settings
     from ..distillation.teacher import annotate
     from ..texts import find_text_files
 
@@ -105,36 +106,24 @@ def annotate_texts(
     }
     with user_errors(msg, f"Can't annotate to '{output_dir}'"):
         check_settings(output_dir, settings)
-    n_words = n_shards = 0
-    start = time.monotonic()
-    total = sum(file.stat().st_size for file in files)
     work = partial(
         annotate,
         teachers,
         n_alternatives=n_alternatives,
         min_confidence=min_confidence,
     )
+    n_words = n_shards = 0
+    start = time.monotonic()
     # Of bytes, since nobody knows how many words there will be.
-    bar = tqdm(
-        total=total,
-        desc="Annotating",
-        unit="B",
-        unit_scale=True,
-        delay=SECONDS,
-        leave=False,
-        disable=None,
-    )
-    with bar:
-        for file in files:
-            with user_errors(msg, f"Can't annotate '{file}'", (ValueError, OSError)):
-                for shard in annotate_file(
-                    file, output_dir, teachers[0].nlp.vocab, work
-                ):
-                    n_shards += 1
-                    n_words += shard.n_words
-                    speed = n_words / (time.monotonic() - start)
-                    bar.set_postfix_str(f"{speed:,.0f} words/s", refresh=False)
-                    bar.update(shard.n_bytes)
+    with make_byte_bar("Annotating", sum(f.stat().st_size for f in files)) as bar:
+        for shard in _annotate_files(
+            msg, files, output_dir, teachers[0].nlp.vocab, work
+        ):
+            n_shards += 1
+            n_words += shard.n_words
+            speed = n_words / (time.monotonic() - start)
+            bar.set_postfix_str(f"{speed:,.0f} words/s", refresh=False)
+            bar.update(shard.n_bytes)
     if not n_shards:
         msg.fail("There is no text to annotate: all lines are blank", exits=1)
     if n_words:
@@ -142,6 +131,16 @@ def annotate_texts(
         msg.good(f"Annotated {n_words:,} words ({speed:,.0f} a second): {output_dir}")
     else:
         msg.good(f"All texts are annotated already: {output_dir}")
+
+
+def _annotate_files(
+    msg: Printer, files: List[Path], output_dir: Path, vocab: Vocab, work: "Annotate"
+) -> Iterator["Shard"]:
+    from ..distillation.shards import annotate_file
+
+    for file in files:
+        with user_errors(msg, f"Can't annotate '{file}'", (ValueError, OSError)):
+            yield from annotate_file(file, output_dir, vocab, work)
 
 
 def _check_names(files: List[Path]) -> None:

@@ -6,11 +6,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Iterable, Iterator, List, Optional
 
-import tqdm
 import typer
 from wasabi import Printer
 
-from ..progress import SECONDS
+from ..progress import make_byte_bar
 from .app import lstm_tagger_cli
 from .terminal import make_printer, user_errors
 
@@ -130,16 +129,7 @@ def _read_lines(path: Path, encoding: str) -> Iterator[str]:
 
     RAISES (ValueError): If the file is not in the encoding.
     """
-    bar = tqdm.tqdm(
-        total=path.stat().st_size,
-        desc=path.name,
-        unit="B",
-        unit_scale=True,
-        # As in `show_progress`: only on terminals.
-        delay=SECONDS,
-        disable=None,
-        leave=False,
-    )
+    bar = make_byte_bar(path.name, path.stat().st_size)
     with path.open("rb") as file, bar:
         try:
             for line in TextIOWrapper(file, encoding):
