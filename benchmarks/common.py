@@ -33,10 +33,11 @@ from spacy.language import Language
 from spacy.tokens import Doc, DocBin
 from spacy.training.converters import conllu_to_docs
 from spacy.util import load_config
-from spacy.vocab import Vocab
 from tqdm import tqdm
 from wasabi import MarkdownRenderer
 from weasel.util import get_checksum
+
+from spacy_lstm_tagger.texts import copy_tokens
 
 # Its import registers the component of the CRF, without which it can't be loaded.
 from . import crfsuite
@@ -255,12 +256,6 @@ def megabytes(folder: Path) -> float:
 def known_words(bench: Bench) -> Set[str]:
     """Return the words of the training data."""
     return {t.text for doc in bench.read_docs("train", SENTENCE) for t in doc}
-
-
-def copy_tokens(doc: Doc, vocab: Vocab) -> Doc:
-    """Return a Doc of the same tokens without annotation."""
-    spaces = [bool(token.whitespace_) for token in doc]
-    return Doc(vocab, words=[token.text for token in doc], spaces=spaces)
 
 
 def find_hits(
