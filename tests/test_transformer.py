@@ -1,16 +1,20 @@
 """The config of a teacher with a transformer, where spacy-transformers is installed."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import spacy
+import torch
 from spacy.cli.train import train
-from util import SMALL, TRAIN_DATA, tag_all, write_corpus
+from thinc.api import Model
+from util import SMALL, TRAIN_DATA, run_spacy, tag_all, write_corpus
 
 transformers = pytest.importorskip("transformers")
 pytest.importorskip("spacy_transformers")
 
 CONFIG = Path(__file__).parents[1] / "configs" / "transformer.cfg"
+WIDTH = 16
 TOK2VEC = "components.lstm_tagger.model.tok2vec.*.words"
 
 
@@ -23,7 +27,7 @@ def write_transformer(folder: Path) -> Path:
     transformers.BertTokenizerFast(str(folder / "vocab.txt")).save_pretrained(folder)
     config = transformers.BertConfig(
         vocab_size=len(vocabulary),
-        hidden_size=16,
+        hidden_size=WIDTH,
         num_hidden_layers=1,
         num_attention_heads=2,
         intermediate_size=16,
@@ -32,19 +36,37 @@ def write_transformer(folder: Path) -> Path:
     return folder
 
 
+def find_transformer(tok2vec: Model) -> Any:
+    """The torch module of the transformer in a token-to-vector model."""
+    (layer,) = (node for node in tok2vec.walk() if node.name == "transformer")
+    return layer.transformer
+
+
 def test_a_teacher_with_a_transformer_is_trained_saved_and_loaded(
     tmp_path: Path,
 ) -> None:
+    folder = write_transformer(tmp_path / "transformer")
     corpus = str(write_corpus(spacy.blank("en"), tmp_path / "train.spacy"))
     overrides = {
         "paths.train": corpus,
         "paths.dev": corpus,
-        "paths.transformer": str(write_transformer(tmp_path / "transformer")),
+        "paths.transformer": str(folder),
         "training.max_steps": 60,
+        "training.optimizer.learn_rate.total_steps": 60,
         "training.optimizer.learn_rate.warmup_steps": 1,
         "training.optimizer.learn_rate.initial_rate": 0.003,
         **{f"{TOK2VEC}.{name}": v for name, v in SMALL["model"]["tok2vec"].items()},
     }
+    # spaCy's own command reads the config as it is, too.
+    options = [x for key, value in overrides.items() for x in (f"--{key}", value)]
+    run_spacy("debug", "model", CONFIG, "lstm_tagger", *options)
     train(CONFIG, tmp_path / "training", overrides=overrides)
     nlp = spacy.load(tmp_path / "training" / "model-last")
     assert tag_all(nlp) == [tags for _, tags in TRAIN_DATA]
+    tok2vec = nlp.get_pipe("lstm_tagger").model.get_ref("tok2vec")  # type: ignore
+    assert tok2vec.get_dim("nO") == WIDTH + SMALL["model"]["tok2vec"]["width"]
+    # The transformer has learned, too.
+    before = transformers.BertModel.from_pretrained(folder).state_dict()
+    after = find_transformer(tok2vec).state_dict()
+    name = "encoder.layer.0.output.dense.weight"
+    assert not torch.equal(after[name], before[name])

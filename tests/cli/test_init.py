@@ -273,3 +273,15 @@ def test_a_pipeline_without_upos_in_its_data_has_no_rules_for_it(
     config = init(tmp_path, "--train", data)
     assert config["nlp"]["pipeline"] == ["lstm_tagger"]
     assert config["initialize"]["components"] == {}
+
+
+@pytest.mark.parametrize("options", ["--pretraining", "--pipeline lstm_tagger,parser"])
+def test_a_transformer_is_refused_where_it_would_not_be_used(
+    options: str, tmp_path: Path
+) -> None:
+    arguments = ["init", "lstm-tagger", str(tmp_path / "config.cfg")]
+    arguments += ["--transformer", "my_transformer", *options.split()]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 1
+    assert "Can't put the transformer 'my_transformer' beside" in result.output
+    assert not (tmp_path / "config.cfg").exists()

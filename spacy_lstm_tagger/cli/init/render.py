@@ -54,7 +54,8 @@ def render_config(options: Options, file: str, size: Optional[CorpusSize]) -> st
     size (Optional[CorpusSize]): The size of the training data, if that is known.
     RAISES (ImportError): If spaCy does not have the language, or the language needs
         packages that are not installed.
-    RAISES (ValueError): If a component can't be configured.
+    RAISES (ValueError): If a component can't be configured, or if options exclude each
+        other.
     """
     nlp = spacy.blank(options.lang)
     names = [*options.pipeline]
@@ -65,6 +66,12 @@ def render_config(options: Options, file: str, size: Optional[CorpusSize]) -> st
         names.append(RULER)
     others = _configure_others(options.lang, names)
     is_shared = others.pop("tok2vec", None) is not None
+    if options.transformer is not None and (is_shared or options.pretraining):
+        raise ValueError(
+            f"Can't put the transformer '{options.transformer}' beside an encoder that "
+            f"other components share, or that is pretrained. Leave out "
+            f"'--pretraining', and the components that read token vectors."
+        )
     pipeline = [*(["tok2vec"] if is_shared else []), *names]
     sections = {
         "tokenizer": _format("nlp.tokenizer", nlp.config["nlp"]["tokenizer"]),
