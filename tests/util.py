@@ -40,6 +40,18 @@ _SENTENCES = [
     "They/PRON slowly/ADV walked/V home/ADV",
     "Small/ADJ birds/NNS often/ADV sing/V",
 ]
+# A small token-to-vector model of spaCy's.
+SMALL_CNN: Dict[str, Any] = {
+    "@architectures": "spacy.HashEmbedCNN.v2",
+    "width": 16,
+    "depth": 1,
+    "embed_size": 50,
+    "window_size": 1,
+    "maxout_pieces": 2,
+    "subword_features": True,
+    "pretrained_vectors": None,
+}
+
 TRAIN_DATA: List[Tuple[List[str], List[str]]] = [
     (
         [token.split("/")[0] for token in sentence.split()],
@@ -186,17 +198,7 @@ def make_installed() -> Language:
         keys=["dog", "cat", "apple"],
         strings=nlp.vocab.strings,
     )
-    encoder = {
-        "@architectures": "spacy.HashEmbedCNN.v2",
-        "width": 16,
-        "depth": 1,
-        "embed_size": 50,
-        "window_size": 1,
-        "maxout_pieces": 2,
-        "subword_features": True,
-        "pretrained_vectors": None,
-    }
-    nlp.add_pipe("tok2vec", config={"model": encoder})
+    nlp.add_pipe("tok2vec", config={"model": SMALL_CNN})
     listener = {"@architectures": "spacy.Tok2VecListener.v1", "width": 16}
     tagger = {"@architectures": "spacy.Tagger.v2", "tok2vec": listener}
     nlp.add_pipe("tagger", config={"model": tagger})

@@ -14,21 +14,12 @@ from spacy.util import fix_random_seed, registry
 from spacy.vocab import Vocab
 from taggers import ROUND_TRIPS
 from thinc.api import Adam, Model, set_dropout_rate
-from util import SMALL, TRAIN_DATA, make_examples, tag_all
+from util import SMALL, SMALL_CNN, TRAIN_DATA, make_examples, tag_all
 
 from spacy_lstm_tagger.encoder.concatenation import concatenate_tok2vecs
 from spacy_lstm_tagger.training.build_vocabulary import set_vocabulary
 
-CNN = {
-    "@architectures": "spacy.HashEmbedCNN.v2",
-    "width": 8,
-    "depth": 1,
-    "embed_size": 50,
-    "window_size": 1,
-    "maxout_pieces": 2,
-    "subword_features": True,
-    "pretrained_vectors": None,
-}
+CNN = {**SMALL_CNN, "width": 8}
 OURS = {
     "@architectures": "spacy_lstm_tagger.WordCharBiLSTM.v1",
     **SMALL["model"]["tok2vec"],

@@ -27,7 +27,15 @@ from spacy.language import Language
 from spacy.scorer import Scorer
 from spacy.tokens import Doc
 from spacy.training import Example
-from util import SMALL, TRAIN_DATA, make_examples, make_trained, make_untrained, tags_of
+from util import (
+    SMALL,
+    SMALL_CNN,
+    TRAIN_DATA,
+    make_examples,
+    make_trained,
+    make_untrained,
+    tags_of,
+)
 
 import spacy_lstm_tagger
 from spacy_lstm_tagger.evaluation.probabilities import find_tagger, tag_probabilities
@@ -379,16 +387,7 @@ def test_probabilities_of_normalized_scores_are_left_alone() -> None:
     model = {
         "@architectures": "spacy.Tagger.v2",
         "normalize": True,
-        "tok2vec": {
-            "@architectures": "spacy.HashEmbedCNN.v2",
-            "pretrained_vectors": None,
-            "width": 16,
-            "depth": 1,
-            "embed_size": 50,
-            "window_size": 1,
-            "maxout_pieces": 2,
-            "subword_features": True,
-        },
+        "tok2vec": SMALL_CNN,
     }
     tagger = nlp.add_pipe("tagger", config={"model": model})
     examples = make_examples(nlp)
