@@ -1,6 +1,7 @@
 """The workflows of project.yml and their results, in small copies of the project, on
 paths with spaces."""
 
+import json
 import re
 import shlex
 import shutil
@@ -13,9 +14,18 @@ from typing import Any, Dict, Iterable, Iterator, List
 import pytest
 import spacy
 import srsly
+from spacy.cli.init_config import fill_config
 from spacy.training import Corpus
 from spacy.util import load_config
-from util import SMALL, TRAIN_DATA, encoder_of, run_spacy, write_corpus
+from util import (
+    SMALL,
+    TRAIN_DATA,
+    encoder_of,
+    run_spacy,
+    same_weights,
+    torch_weights,
+    write_corpus,
+)
 from weasel.cli import run as weasel_run
 from weasel.util import get_checksum, load_project_config
 
@@ -45,13 +55,16 @@ def copy_project(folder: Path) -> Path:
     for name in ("configs", "benchmarks", "assets/sample"):
         shutil.copytree(ROOT / name, folder / name)
     shutil.copytree(ROOT / "assets/sample", folder / SAMPLE["treebank"])
-    for name in ("project.yml", "assets/fetch.py", "assets/convert.py"):
+    scripts = [path.relative_to(ROOT) for path in (ROOT / "assets").glob("*.*")]
+    for name in (Path("project.yml"), *scripts):
         shutil.copy(ROOT / name, folder / name)
-    for name in ("default", "demo", "pretraining"):
+    for name in ("default", "demo", "pretraining", "release"):
         path = folder / "configs" / f"{name}.cfg"
         config = load_config(path)
-        tok2vec = config["components"]["lstm_tagger"]["model"]["tok2vec"]
-        tok2vec.update(SMALL["model"]["tok2vec"])
+        tagger = config["components"]["lstm_tagger"]
+        # `release` takes one that is trained.
+        if "model" in tagger:
+            tagger["model"]["tok2vec"].update(SMALL["model"]["tok2vec"])
         config["training"].update(STEPS)
         config.to_disk(path)
     return folder
@@ -76,7 +89,7 @@ def run_command(command: List[str], **settings: Any) -> None:
 
 PATHS = (
     *("treebank", "prefix", "train", "dev", "test", "raw_text", "vectors", "config"),
-    *("texts", "teacher_config", "transformer"),
+    *("texts", "teacher_config", "transformer", "about"),
 )
 
 
@@ -280,22 +293,94 @@ def test_pretrain_trains_on_from_raw_text(tmp_path: Path) -> None:
     assert "lstm_tagger/model" in read_wheel(project)
 
 
-def test_distill_trains_a_tagger_on_what_a_teacher_finds_in_texts(
-    tmp_path: Path,
-) -> None:
-    project = copy_project(tmp_path)
+@pytest.fixture(scope="module")
+def distilled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project after `distill` and `release` were run with the sample, a toy teacher
+    and a text."""
+    project = copy_project(tmp_path_factory.mktemp("distilled"))
     texts = project / "my texts.txt"
     texts.write_text("Quokkas never read the paper on Monday.\n" * 3, encoding="utf8")
-    run(project, "distill", teacher_config="demo", texts="my texts.txt", **SAMPLE)
-    nlp = spacy.load(project / "training" / f"{NAME}-distilled" / "model-best")
+    variables = {**SAMPLE, "teacher_config": "demo", "texts": "my texts.txt"}
+    run(project, "distill", **variables)
+    run(project, "release", **variables)
+    return project
+
+
+def test_distill_trains_a_tagger_on_what_a_teacher_finds_in_texts(
+    distilled: Path,
+) -> None:
+    nlp = spacy.load(distilled / "training" / f"{NAME}-distilled" / "model-best")
     vocabulary = encoder_of(nlp).shims[0].module.vocabulary
     assert nlp.vocab.strings["quokkas"] in vocabulary.words
-    accuracy = srsly.read_json(project / "metrics" / f"{NAME}-distilled.json")[
-        "tag_acc"
-    ]
+    path = distilled / "metrics" / f"{NAME}-distilled.json"
+    accuracy = srsly.read_json(path)["tag_acc"]
     assert 0.0 < accuracy < 1.0
-    html = (project / "metrics" / f"{NAME}-distilled.html").read_text(encoding="utf8")
+    html = path.with_suffix(".html").read_text(encoding="utf8")
     assert f"{accuracy:.2%}".rstrip("%") in html
+
+
+def test_release_packs_the_distilled_tagger_with_parts_of_speech_and_sentences(
+    distilled: Path,
+) -> None:
+    training = distilled / "training"
+    released = training / f"{NAME}-release" / "model-best"
+    path = released / "lstm_tagger" / "model"
+    assert read_wheel(distilled)["lstm_tagger/model"] == path.read_bytes()
+    nlp = spacy.load(released)
+    student = spacy.load(training / f"{NAME}-distilled" / "model-best")
+    assert same_weights(torch_weights(nlp), torch_weights(student))
+    doc = nlp("The shop closes at six.")
+    assert all(token.tag_ and token.pos_ for token in doc)
+    assert doc.has_annotation("SENT_START")
+
+
+def test_the_config_of_a_release_is_complete(distilled: Path, tmp_path: Path) -> None:
+    path, filled = tmp_path / "release.cfg", tmp_path / "filled.cfg"
+    config = load_config(ROOT / "configs" / "release.cfg")
+    # Without a trained tagger, spaCy can't read it.
+    tagger = distilled / "training" / f"{NAME}-distilled" / "model-best"
+    config["paths"]["tagger"] = str(tagger)
+    config.to_disk(path)
+    before, after = fill_config(filled, path, silent=True)
+    assert after == before
+
+
+def test_the_card_of_a_release_has_its_figures_and_licenses(distilled: Path) -> None:
+    packed = read_wheel(distilled)
+    meta, card = json.loads(packed["meta.json"]), packed["README.md"].decode("utf8")
+    about = srsly.read_json(ROOT / "assets" / "about.json")
+    assert meta["lang"] == about["lang"]
+    for key in ("description", "license", "sources"):
+        assert meta[key] == about[key]
+    assert about["description"] in card
+    assert about["sources"][0]["name"] in card
+    nlp = spacy.load(distilled / "training" / f"{NAME}-release" / "model-best")
+    test = Corpus(distilled / "corpus" / NAME / "test", gold_preproc=True)
+    accuracy = 100 * nlp.evaluate(test(nlp))["tag_acc"]
+    assert re.search(rf"All words *\| {accuracy:.2f} ", card)
+    assert re.search(r"Unknown words *\| [\d.]+ ", card)
+    assert re.search(r"[\d,]+ words a second", card)
+
+
+@pytest.mark.parametrize(
+    "about, expected",
+    [
+        ('{"lang": "de"}', "is about 'de', but the pipeline is for 'en'"),
+        ('{"license": "MIT"}', "needs to be a JSON object with 'lang'"),
+        ("no JSON", "needs to be a JSON object"),
+    ],
+)
+def test_a_card_about_something_else_is_refused(
+    about: str, expected: str, distilled: Path
+) -> None:
+    (distilled / "about.json").write_text(about, encoding="utf8")
+    model = f"training/{NAME}-release/model-best"
+    data = [f"corpus/{NAME}/test", f"corpus/{NAME}/train"]
+    command = [sys.executable, "assets/describe.py", model, *data, "about.json", "new"]
+    done = subprocess.run(command, cwd=distilled, capture_output=True, encoding="utf8")
+    assert done.returncode == 1
+    assert expected in " ".join(done.stdout.split())
+    assert not (distilled / "new").exists()
 
 
 def test_compare_prints_and_saves_the_accuracy_of_both_taggers(

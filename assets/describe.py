@@ -1,0 +1,143 @@
+"""Write the meta.json of a package: what is known about a pipeline, and its figures on
+test data. `spacy package --meta-path` makes the model card of it.
+
+    python assets/describe.py MODEL TEST TRAIN ABOUT OUTPUT
+
+MODEL is the pipeline, TEST and TRAIN are .spacy files or directories of them. ABOUT is
+a JSON file with what the model card says besides figures: the description, the license,
+the sources and, as "notes", what the pipeline can't do.
+"""
+
+import platform
+import re
+import statistics
+import time
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Dict, List
+
+import spacy
+import srsly
+import torch
+import typer
+from spacy.language import Language
+from spacy.training import Corpus, Example
+from wasabi import MarkdownRenderer, msg
+
+from spacy_lstm_tagger.evaluation.report.accuracy import Accuracy, by_knowledge
+from spacy_lstm_tagger.evaluation.report.tokens import collect, count_words
+
+N_ROUNDS = 5
+# The attribute ruler is scored for these even where its rules don't set them.
+NOT_SET = ("morph", "lemma")
+
+
+def main(model: Path, test: Path, train: Path, about: Path, output: Path) -> None:
+    """Measure the pipeline, and write the file."""
+    torch.set_num_threads(1)
+    nlp = spacy.load(model)
+    described = read_about(about, nlp.lang)
+    known_words = count_words(example.reference for example in Corpus(train)(nlp))
+    by_gold_tokens = list(Corpus(test, gold_preproc=True)(nlp))
+    tokens = collect(nlp, by_gold_tokens).tokens
+    everything = Accuracy("All words")
+    for token in tokens:
+        everything.add(token)
+    rows = [everything, *by_knowledge(tokens, known_words)]
+    examples = list(Corpus(test)(nlp))
+    scores = {
+        name: score
+        for name, score in nlp.evaluate(examples).items()
+        if not name.startswith(NOT_SET)
+    }
+    whole = measure_speed(nlp, examples)
+    with nlp.select_pipes(enable="lstm_tagger"):
+        alone = measure_speed(nlp, examples)
+    meta = {**nlp.meta, **described, "performance": scores}
+    meta["notes"] = "\n\n".join(
+        [
+            format_accuracies(rows),
+            describe_speed(whole, alone),
+            described.get("notes", ""),
+        ]
+    )
+    output.parent.mkdir(parents=True, exist_ok=True)
+    srsly.write_json(output, meta)
+    msg.good(f"Described '{model}': {output}")
+
+
+def read_about(path: Path, lang: str) -> Dict[str, Any]:
+    """Read what the model card says besides figures. It names its language, too."""
+    try:
+        described = srsly.read_json(path)
+        about_lang = described.pop("lang")
+    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+        msg.fail(
+            f"Can't use '{path}': {error!r}",
+            "It needs to be a JSON object with 'lang', 'license' and 'sources'.",
+            exits=1,
+        )
+    if about_lang != lang:
+        msg.fail(
+            f"'{path}' is about '{about_lang}', but the pipeline is for '{lang}'",
+            "Write a file of your own, like that, with your sources and licenses.",
+            exits=1,
+        )
+    return described
+
+
+def measure_speed(nlp: Language, examples: List[Example]) -> float:
+    """Return words a second from text, the median of some rounds."""
+    texts = [example.reference.text for example in examples]
+    n_words = sum(len(example.predicted) for example in examples)
+    seconds = []
+    # The first one fills caches.
+    for _ in range(1 + N_ROUNDS):
+        start = time.perf_counter()
+        for _doc in nlp.pipe(texts):
+            pass
+        seconds.append(time.perf_counter() - start)
+    return n_words / statistics.median(seconds[1:])
+
+
+def format_accuracies(rows: List[Accuracy]) -> str:
+    md = MarkdownRenderer()
+    md.add("These are scores of the test data, in documents that spaCy tokenizes.")
+    md.add(md.title(3, "Tags of known and unknown words"))
+    md.add(
+        "Of the same data sentence by sentence, with gold tokens. Unknown words do not "
+        "occur in the training data of the treebank."
+    )
+    cells = [
+        (row.name, f"{100 * row.value:.2f}", f"{row.n_tokens:,}")
+        for row in rows
+        if row.value is not None
+    ]
+    md.add(md.table(cells, ["Words", "Right tags (%)", "Number"]))
+    return md.text
+
+
+def describe_speed(whole: float, alone: float) -> str:
+    """Describe the words a second of the whole pipeline, and of the tagger alone."""
+    md = MarkdownRenderer()
+    md.add(md.title(3, "Speed"))
+    packages = ", ".join(f"{name} {version(name)}" for name in ("spacy", "torch"))
+    md.add(
+        f"From text, with `nlp.pipe`, on one thread: {whole:,.0f} words a second, and "
+        f"{alone:,.0f} of the tagger without the other components ({find_cpu()}, "
+        f"{packages}, {date.today().isoformat()})."
+    )
+    return md.text
+
+
+def find_cpu() -> str:
+    """Return the name of the CPU, as well as this system tells it."""
+    info = Path("/proc/cpuinfo")
+    text = info.read_text() if info.exists() else ""
+    names = re.findall("model name\\s*: (.*)", text)
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+if __name__ == "__main__":
+    typer.run(main)
