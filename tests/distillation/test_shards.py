@@ -70,6 +70,15 @@ def test_a_shard_ends_with_the_text_that_fills_it(path: Path) -> None:
     assert read(path.parent / "shards") == expected
 
 
+def test_texts_of_a_shard_are_annotated_by_length_and_keep_their_order(
+    path: Path,
+) -> None:
+    work = Work()
+    run(path, work)
+    assert work.texts == ["three", "one two", "four five six", "seven eight"]
+    assert list(chain(*read(path.parent / "shards"))) == TEXTS
+
+
 def test_shards_are_named_after_the_file_and_numbered(path: Path) -> None:
     run(path, Work())
     names = [f"texts.txt-0000{i}.spacy" for i in range(3)]
@@ -125,7 +134,7 @@ def test_texts_are_annotated_shard_by_shard(path: Path) -> None:
     output.mkdir()
     made = annotate_file(path, output, work.vocab, work)
     next(made)
-    assert work.texts == TEXTS[:2]
+    assert work.texts == sorted(TEXTS[:2], key=len)
     assert len(contents(output)) == 1
 
 
