@@ -93,6 +93,7 @@ def annotate_texts(
     from ..texts import find_text_files
 
     with user_errors(msg, "Can't read the texts"):
+        _check_output(texts, output_dir)
         files = find_text_files(texts)
         if not files:
             raise ValueError("No files or folders of texts are given.")
@@ -141,6 +142,16 @@ def _annotate_files(
     for file in files:
         with user_errors(msg, f"Can't annotate '{file}'", (ValueError, OSError)):
             yield from annotate_file(file, output_dir, vocab, work)
+
+
+def _check_output(texts: List[Path], output_dir: Path) -> None:
+    """Raise a ValueError if what is written would be read as texts the next time."""
+    for path in texts:
+        if path.is_dir() and output_dir.resolve().is_relative_to(path.resolve()):
+            raise ValueError(
+                f"'{output_dir}' is in the folder of texts '{path}', whose files are "
+                f"all read, those in its subfolders, too. Name another directory."
+            )
 
 
 def _check_names(files: List[Path]) -> None:

@@ -366,6 +366,19 @@ def test_two_files_of_one_name_are_refused(folder: Path, tmp_path: Path) -> None
     assert_refused(refused, "have the same name", "to different directories")
 
 
+@pytest.mark.parametrize("output", ["", "below"])
+def test_a_folder_of_texts_is_not_written_to(
+    output: str, folder: Path, tmp_path: Path
+) -> None:
+    texts = tmp_path / "texts"
+    texts.mkdir()
+    (texts / "texts.txt").write_text("one\n")
+    command = [folder / "teacher", texts, "-o", texts / output]
+    refused = ["lstm-tagger", "annotate", *command]
+    assert_refused(refused, "is in the folder of texts", "another directory")
+    assert list(contents(texts)) == ["texts.txt"]
+
+
 def test_files_without_texts_are_refused(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "blank.txt").write_text("\n\n")
     command = [folder / "teacher", tmp_path / "blank.txt", "-o", tmp_path / "silver"]
