@@ -37,9 +37,10 @@ def create_tag_to_upos(
     path: Optional[Path], neg_prefix: str = "!", min_word_count: int = 3
 ) -> List[Dict[str, Any]]:
     """Create the patterns of an attribute ruler that sets `token.pos` to the UPOS that
-    is most frequent for the token's tag. Words that most often have another one with
-    that tag get theirs. Tags that have no UPOS in the data and are UPOS themselves stay
-    as they are. Whitespace gets SPACE, as in spaCy's pipelines.
+    is most frequent for the token's tag, with rare words if there are any. Words that
+    most often have another one with that tag get theirs. Tags that have no UPOS in the
+    data and are UPOS themselves stay as they are. Whitespace gets SPACE, as in spaCy's
+    pipelines.
 
     path (Optional[Path]): The training data: a .spacy file, or a directory of them.
     neg_prefix (str): The prefix of a tag that a token does not have. Such tags are
@@ -62,7 +63,17 @@ def create_tag_to_upos(
             f"Can't map tags to UPOS: {_describe_missing(of_tags)} in '{path}'. Add "
             f"UPOS to the data, or take 'attribute_ruler' out of the pipeline."
         )
-    tags = _find_most_frequent(of_tags)
+    # Rare words tell what other words of the tag are: "is" and "has" make AUX the most
+    # frequent UPOS of VBZ, and have rules of their own.
+    rare = {
+        pair: counts
+        for pair, counts in of_pairs.items()
+        if sum(counts.values()) < min_word_count
+    }
+    tags = {
+        **_find_most_frequent(of_tags),
+        **_find_most_frequent(_sum_words(rare)),
+    }
     tags.update({tag: tag for tag in UPOS & of_tags.keys() - tags.keys()})
     words = {
         (tag, word): upos

@@ -60,12 +60,24 @@ def test_of_several_upos_that_are_as_frequent_the_first_in_the_alphabet_counts(
 def test_a_word_that_is_frequent_with_a_tag_gets_its_own_upos(
     tmp_path: Path, min_word_count: int, expected: str
 ) -> None:
-    words = ["of"] * 3 + ["that", "That"]
+    words = ["of", "on", "by", "that", "That"]
     pairs = [("IN", "ADP")] * 3 + [("IN", "SCONJ")] * 2
     path = write(tmp_path, make_doc(*pairs, words=words))
     patterns = create_tag_to_upos(path, min_word_count=min_word_count)
     assert apply(patterns, "IN", word="THAT") == [expected]
     assert apply(patterns, "IN", "DT", word="of") == ["ADP", ""]
+
+
+@pytest.mark.parametrize("min_word_count, expected", [(3, "VERB"), (0, "AUX")])
+def test_a_tag_gets_the_upos_that_rare_words_have_with_it(
+    tmp_path: Path, min_word_count: int, expected: str
+) -> None:
+    words = ["is", "is", "is", "sings", "runs"]
+    pairs = [("VBZ", "AUX")] * 3 + [("VBZ", "VERB")] * 2
+    path = write(tmp_path, make_doc(*pairs, words=words))
+    patterns = create_tag_to_upos(path, min_word_count=min_word_count)
+    assert apply(patterns, "VBZ", word="closes") == [expected]
+    assert apply(patterns, "VBZ", word="is") == ["AUX"]
 
 
 def test_a_word_gets_its_own_upos_with_one_tag_only(tmp_path: Path) -> None:
