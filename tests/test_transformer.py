@@ -63,6 +63,8 @@ def test_a_teacher_with_a_transformer_is_trained_saved_and_loaded(
     train(CONFIG, tmp_path / "training", overrides=overrides)
     nlp = spacy.load(tmp_path / "training" / "model-last")
     assert tag_all(nlp) == [tags for _, tags in TRAIN_DATA]
+    # The transformer's tokenizer makes nothing of the second one.
+    assert all(token.tag_ for token in nlp("dog \u200b ate"))
     tok2vec = nlp.get_pipe("lstm_tagger").model.get_ref("tok2vec")  # type: ignore
     assert tok2vec.get_dim("nO") == WIDTH + SMALL["model"]["tok2vec"]["width"]
     # The transformer has learned, too.
