@@ -42,6 +42,7 @@ from spacy_lstm_tagger.training.build_vocabulary import build_vocabulary
 ROOT = Path(__file__).parents[1]
 CONFIGS = ROOT / "configs"
 NAMES = [
+    "accurate",
     "crf",
     "default",
     "demo",
@@ -49,6 +50,7 @@ NAMES = [
     "gpu",
     "pretraining",
     "shared_tok2vec",
+    "small",
     "static_vectors",
 ]
 TAGS = sorted({tag for _, tags in TRAIN_DATA for tag in tags})
@@ -88,8 +90,8 @@ def make_small(name: str, folder: Path, n_copies: int = 1) -> Overrides:
     if name == "shared_tok2vec":
         # Otherwise, the parser has no actions for what it sees less than 30 times.
         overrides["components.parser.min_action_freq"] = 1
-    if name == "pretraining":
-        # The words of its raw text occur once or twice.
+    if name in ("accurate", "pretraining", "small"):
+        # The words of what they read occur once or twice.
         overrides[f"{tok2vec}.min_word_count"] = 1
     return {**overrides, "training.max_steps": 100, "training.eval_frequency": 20}
 
@@ -293,8 +295,18 @@ PRETRAINING = {
     "optimizer.learn_rate": 0.001,
 }
 
+STUDENT = {
+    "training.max_steps": 0,
+    "training.patience": 4000,
+    "training.eval_frequency": 500,
+    f"{TOK2VEC}.word_dropout": 1.0,
+    f"{TOK2VEC}.min_word_count": 10,
+    f"{TOK2VEC}.min_character_count": 10,
+    f"{TOK2VEC}.precision": "auto",
+}
 # All settings that are others than those of default.cfg.
 DIFFERENCES: Dict[str, Dict[str, Any]] = {
+    "accurate": {**STUDENT, f"{TOK2VEC}.width": 192, f"{TOK2VEC}.depth": 2},
     "crf": {
         "components.lstm_tagger.label_smoothing": 0.0,
         f"{MODEL}.@architectures": "spacy_lstm_tagger.LSTMCRFTagger.v1",
@@ -373,6 +385,7 @@ DIFFERENCES: Dict[str, Dict[str, Any]] = {
         f"{TOK2VEC}.width": "${components.tok2vec.model.width}",
         f"{TOK2VEC}.upstream": "*",
     },
+    "small": {**STUDENT, f"{TOK2VEC}.width": 64},
     "static_vectors": {
         "paths.vectors": "my_vectors",
         f"{TOK2VEC}.include_static_vectors": True,

@@ -45,6 +45,7 @@ def encoder_in(config: Config) -> Any:
         "--lang xx --pipeline sentencizer,lstm_tagger",
         "--pipeline lstm_tagger,senter,ner",
         "--pipeline morphologizer,lstm_tagger,parser --pretraining --gpu",
+        "--distillation --crf --vectors my_vectors --gpu",
     ],
 )
 def test_a_config_of_any_options_is_complete(options: str, tmp_path: Path) -> None:
@@ -285,3 +286,47 @@ def test_a_transformer_is_refused_where_it_would_not_be_used(
     assert result.exit_code == 1
     assert "Can't put the transformer 'my_transformer' beside" in result.output
     assert not (tmp_path / "config.cfg").exists()
+
+
+@pytest.mark.parametrize(
+    "options, expected",
+    [
+        ("--transformer my_transformer", "the transformer 'my_transformer'"),
+        ("--pretraining", "whose encoder is pretrained"),
+        ("--pipeline lstm_tagger,ner", "with the components ['ner']"),
+        ("--pipeline morphologizer,lstm_tagger", "with the components"),
+    ],
+)
+def test_what_a_student_can_not_be_or_have_is_refused(
+    options: str, expected: str, tmp_path: Path
+) -> None:
+    arguments = ["init", "lstm-tagger", str(tmp_path / "config.cfg"), "--distillation"]
+    result = CliRunner().invoke(app, [*arguments, *options.split()])
+    assert result.exit_code == 1
+    assert "Can't make a student" in result.output
+    assert expected in " ".join(result.output.split())
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_student_may_have_rules_beside_it(tmp_path: Path) -> None:
+    config = init(tmp_path, "--distillation", "--pipeline", "sentencizer,lstm_tagger")
+    assert config["nlp"]["pipeline"] == ["sentencizer", "lstm_tagger"]
+    assert encoder_in(config)["min_word_count"] == 10
+
+
+def test_batches_of_a_student_are_no_smaller_for_little_data_of_its_own(
+    tmp_path: Path, data: Path
+) -> None:
+    config = init(tmp_path, "--distillation", "--train", data)
+    assert config["training"]["batcher"]["size"] == 800
+
+
+def test_the_command_for_a_student_distills(
+    tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    printed = run_spacy("init", "lstm-tagger", "my.cfg", "--distillation")
+    (line,) = [line for line in printed.splitlines() if " distill " in line]
+    words = shlex.split(line)
+    assert words[5:8] == ["./teacher", "my.cfg", "./texts.txt"]
+    assert " train my.cfg" not in printed

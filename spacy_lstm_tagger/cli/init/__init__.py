@@ -73,6 +73,15 @@ def init_lstm_tagger_cli(
             help="Include config for pretraining (with 'spacy pretrain')",
         ),
     ] = False,
+    distillation: Annotated[
+        bool,
+        typer.Option(
+            "--distillation",
+            "-di",
+            help="Include settings for learning from a larger pipeline (with "
+            "'lstm-tagger distill')",
+        ),
+    ] = False,
     transformer: Annotated[
         Optional[str],
         typer.Option("--transformer", "-tr", help=TRANSFORMER_HELP),
@@ -98,6 +107,7 @@ def init_lstm_tagger_cli(
         crf=crf,
         gpu=gpu,
         pretraining=pretraining,
+        distillation=distillation,
         transformer=transformer,
     )
     init_lstm_tagger(output_file, options, force_overwrite=force_overwrite)

@@ -133,7 +133,10 @@ def _print_next(msg: Printer, output: Path, options: Options) -> None:
         folder = "training/pretrain"
         commands.append(["pretrain", config, folder, *paths, *gpu])
         paths += ["--paths.init_tok2vec", f"{folder}/model-last.bin"]
-    commands.append(["train", config, "--output", "training", *paths, *gpu])
+    train = ["train", config]
+    if options.distillation:
+        train = ["lstm-tagger", "distill", "./teacher", config, "./texts.txt"]
+    commands.append([*train, "--output", "training", *paths, *gpu])
     msg.text("You can now look at your data, and train your pipeline:")
     for command in commands:
         print(shlex.join(["python", "-m", "spacy", *command]))

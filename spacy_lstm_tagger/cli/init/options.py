@@ -26,6 +26,7 @@ class Options:
     crf (bool): Whether the tags depend on each other.
     gpu (bool): Whether it trains on a GPU.
     pretraining (bool): Whether the encoder learns from raw text first.
+    distillation (bool): Whether it learns from a larger pipeline, too.
     transformer (Optional[str]): The name or path of a transformer that reads the text
         beside the encoder.
     """
@@ -39,6 +40,7 @@ class Options:
     crf: bool = False
     gpu: bool = False
     pretraining: bool = False
+    distillation: bool = False
     transformer: Optional[str] = None
 
     def as_command(self, file: str) -> str:

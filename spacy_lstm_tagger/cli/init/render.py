@@ -72,6 +72,8 @@ def render_config(options: Options, file: str, size: Optional[CorpusSize]) -> st
             f"other components share, or that is pretrained. Leave out "
             f"'--pretraining', and the components that read token vectors."
         )
+    if options.distillation:
+        _check_student(options, others)
     pipeline = [*(["tok2vec"] if is_shared else []), *names]
     sections = {
         "tokenizer": _format("nlp.tokenizer", nlp.config["nlp"]["tokenizer"]),
@@ -96,6 +98,7 @@ def render_config(options: Options, file: str, size: Optional[CorpusSize]) -> st
         crf=options.crf,
         gpu=options.gpu,
         pretraining=options.pretraining,
+        distillation=options.distillation,
         transformer=options.transformer,
         efficiency=options.optimize is Optimizations.efficiency,
         shared=is_shared,
@@ -106,6 +109,27 @@ def render_config(options: Options, file: str, size: Optional[CorpusSize]) -> st
         sections=sections,
     )
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+
+
+def _check_student(options: Options, others: Dict[str, Any]) -> None:
+    """Raise a ValueError for what a student can't be or have."""
+    if options.transformer is not None:
+        raise ValueError(
+            f"Can't make a student of the transformer '{options.transformer}': it is "
+            f"what students learn from. Leave out '--distillation'."
+        )
+    if options.pretraining:
+        raise ValueError(
+            "Can't make a student whose encoder is pretrained: each has a vocabulary "
+            "of its own. Leave out '--pretraining' or '--distillation'."
+        )
+    trained = [name for name, config in others.items() if "model" in config]
+    if trained:
+        raise ValueError(
+            f"Can't make a student with the components {trained}, which can't learn "
+            f"from raw text that a teacher has tagged. Leave them out, and put the "
+            f"trained tagger into their pipeline."
+        )
 
 
 def _configure_others(lang: str, pipeline: List[str]) -> Dict[str, Any]:
