@@ -6,6 +6,7 @@ from typing import Any, Dict, List, Literal, Optional
 from spacy.tokens import Doc
 from thinc.api import Model
 
+from .encoder.context import ContextSettings, Encode, make_bilstm_encoder
 from .encoder.fast.precision import Precision
 from .encoder.layer import Encoder, ReadingSettings, make_encoder
 from .encoder.windows import validate_window
@@ -72,6 +73,46 @@ def build_lstm_crf_tagger(
         )
     settings = Decoding(posterior=decoding == "posterior", by_sentence=sentences)
     return add_crf(tok2vec, nO, settings, is_resizable=resizable)
+
+
+def build_bilstm_encoder(
+    width: int = 256,
+    depth: int = 1,
+    input_dropout: float = 1.0,
+    layer_dropout: float = 2.0,
+    window: int = 256,
+    window_overlap: int = 32,
+    learn_rate_factor: float = 1.0,
+) -> Encode:
+    """Build the `encode` layer of a `spacy.Tok2Vec.v2`: a BiLSTM over the vectors that
+    its `embed` layer makes of tokens, of any width (Huang et al., 2015).
+
+    width (int): Width of the output: both directions together, so even.
+    depth (int): Layers of the BiLSTM.
+    input_dropout (float): How many times over the dropout of the training is applied
+        to the input.
+    layer_dropout (float): The same for the output of each layer.
+    window (int): The most tokens that are read at a time: longer documents are read in
+        windows.
+    window_overlap (int): The number of tokens of context on each side of a window.
+    learn_rate_factor (float): What the learning rate of the training is multiplied by.
+        If it is more than 1, the vectors are as many times longer at the start, so that
+        an output layer that learns more slowly changes its scores as fast.
+    RAISES (ValueError): If a setting is out of range.
+    """
+    _validate_even("width", width)
+    validate_window(window, window_overlap)
+    settings = {
+        "input_dropout": input_dropout,
+        "layer_dropout": layer_dropout,
+        "learn_rate_factor": learn_rate_factor,
+    }
+    for name, value in {"depth": depth, **settings}.items():
+        _validate_lowest(name, value)
+    return make_bilstm_encoder(
+        {"width": width, "depth": depth},
+        ContextSettings(window=window, window_overlap=window_overlap, **settings),
+    )
 
 
 def build_word_char_bilstm(
@@ -178,19 +219,24 @@ def build_word_char_bilstm(
 
 def _validate(settings: Dict[str, Any]) -> None:
     for name in ("width", "character_lstm_width"):
-        if settings[name] < 2 or settings[name] % 2:
-            raise ValueError(
-                f"Can't build a bidirectional LSTM with '{name} = {settings[name]}': "
-                f"half of it belongs to each direction, so it needs to be even and "
-                f"at least 2."
-            )
-    for name, lowest in LOWEST.items():
-        if settings[name] < lowest:
-            raise ValueError(
-                f"'{name} = {settings[name]}' needs to be at least {lowest}."
-            )
+        _validate_even(name, settings[name])
+    for name in LOWEST:
+        _validate_lowest(name, settings[name])
     if settings["spacing_dropout"] > 1.0:
         raise ValueError(
             f"'spacing_dropout = {settings['spacing_dropout']}' is a rate: it must not "
             f"be greater than 1."
         )
+
+
+def _validate_even(name: str, width: int) -> None:
+    if width < 2 or width % 2:
+        raise ValueError(
+            f"Can't build a bidirectional LSTM with '{name} = {width}': half of it "
+            f"belongs to each direction, so it needs to be even and at least 2."
+        )
+
+
+def _validate_lowest(name: str, value: float) -> None:
+    if value < LOWEST[name]:
+        raise ValueError(f"'{name} = {value}' needs to be at least {LOWEST[name]}.")

@@ -136,6 +136,7 @@ def test_the_names_that_configs_use_are_registered() -> None:
         ("architectures", "spacy_lstm_tagger.LSTMCRFTagger.v1"),
         ("callbacks", "spacy_lstm_tagger.build_vocabulary.v1"),
         ("architectures", "spacy_lstm_tagger.ConcatenatedTok2Vec.v1"),
+        ("architectures", "spacy_lstm_tagger.BiLSTMEncoder.v1"),
         ("readers", "spacy_lstm_tagger.tag_to_upos.v1"),
         ("readers", "spacy_lstm_tagger.MixedCorpus.v1"),
         ("readers", "spacy_lstm_tagger.ShardedCorpus.v1"),

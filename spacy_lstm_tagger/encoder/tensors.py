@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from .forms import Forms
+from .network.context_encoder import VectorWindows
 from .network.word_char_encoder import FormTensors, WindowTensors
 from .windows import WindowBatch
 
@@ -42,6 +43,15 @@ def window_tensors(
     return WindowTensors(
         forms=_to_torch(token_forms[batch.tokens], device),
         spacing=_to_torch(spacing[batch.tokens], device),
+        lengths=_to_torch(batch.lengths, device),
+        kept=_to_torch(numpy.flatnonzero(batch.kept), device),
+    )
+
+
+def vector_windows(batch: WindowBatch, device: torch.device) -> VectorWindows:
+    """Return padded windows over vectors as tensors."""
+    return VectorWindows(
+        tokens=_to_torch(batch.tokens, device),
         lengths=_to_torch(batch.lengths, device),
         kept=_to_torch(numpy.flatnonzero(batch.kept), device),
     )

@@ -18,6 +18,7 @@ FROM_SAMPLE = "vocabulary.from_sample"
 # Not b"": an empty file is a damaged one.
 NOT_INITIALIZED = b"not initialized"
 PROJECTION = "vectors_projection.weight"
+KIND = "a word and character BiLSTM"
 # The names that version 0.1.0 had for the two directions of an LSTM layer.
 OLD_NAMES = {".ahead.": ".forward_lstm.", ".back.": ".backward_lstm."}
 
@@ -68,7 +69,7 @@ def load_encoder(
         )
         trained = _settings_of(tensors)
     except (SafetensorError, KeyError, TypeError, RuntimeError, ValueError) as error:
-        raise _damaged(error) from error
+        raise damaged(KIND, error) from error
     _check_settings(
         trained, {**settings, "include_static_vectors": include_static_vectors}
     )
@@ -77,7 +78,7 @@ def load_encoder(
         loaded = WordCharEncoder(vocabulary, vectors_width=vectors_width, **settings)
         loaded.load_state_dict(tensors)
     except (SafetensorError, KeyError, TypeError, RuntimeError, ValueError) as error:
-        raise _damaged(error) from error
+        raise damaged(KIND, error) from error
     return loaded.to(device)
 
 
@@ -111,11 +112,16 @@ def _show(name: str, value: Any) -> str:
     return f"'{name} = {str(value).lower()}'"
 
 
-def _damaged(error: Exception) -> ValueError:
+def damaged(kind: str, error: Exception) -> ValueError:
+    """Return the error to raise where weights can't be read.
+
+    kind (str): What they are the weights of.
+    error (Exception): What was raised.
+    """
     return ValueError(
-        f"Can't read the weights of a word and character BiLSTM: {error}. Either the "
-        f"file is damaged, or it was saved by a model with another config. Restore the "
-        f"file, or use the config that it was trained with."
+        f"Can't read the weights of {kind}: {error}. Either the file is damaged, or it "
+        f"was saved by a model with another config. Restore the file, or use the "
+        f"config that it was trained with."
     )
 
 
