@@ -17,7 +17,7 @@ from .training.build_vocabulary import build_vocabulary
 # The lowest values of settings of the encoder.
 LOWEST = {
     "depth": 1,
-    "word_width": 1,
+    "word_width": 0,
     "character_width": 1,
     # A single character can't tell words apart.
     "max_characters": 2,
@@ -144,7 +144,9 @@ def build_word_char_bilstm(
 
     width (int): Width of the token vectors: both directions together, so even.
     depth (int): Layers of the BiLSTM.
-    word_width (int): Width of the word embeddings, and of the projected vectors.
+    word_width (int): Width of the word embeddings, and of the projected vectors. 0 for
+        neither: beside a model that knows words better, those of the training data are
+        only learned by heart.
     character_width (int): Width of the character embeddings.
     character_lstm_width (int): Width of the character vectors of words: both
         directions together, so even.
@@ -199,6 +201,11 @@ def build_word_char_bilstm(
             "learn_rate_factor": learn_rate_factor,
         }
     )
+    if include_static_vectors and not word_width:
+        raise ValueError(
+            "Can't read static vectors with 'word_width = 0': they are projected to "
+            "that width."
+        )
     return make_encoder(
         module_settings,
         ReadingSettings(

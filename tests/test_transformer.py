@@ -15,7 +15,8 @@ pytest.importorskip("spacy_transformers")
 
 CONFIG = Path(__file__).parents[1] / "configs" / "transformer.cfg"
 WIDTH = 16
-TOK2VEC = "components.lstm_tagger.model.tok2vec.*.words"
+TOK2VEC = "components.lstm_tagger.model.tok2vec"
+WORDS = f"{TOK2VEC}.embed.*.words"
 
 
 def write_transformer(folder: Path) -> Path:
@@ -55,7 +56,7 @@ def test_a_teacher_with_a_transformer_is_trained_saved_and_loaded(
         "training.optimizer.learn_rate.total_steps": 60,
         "training.optimizer.learn_rate.warmup_steps": 1,
         "training.optimizer.learn_rate.initial_rate": 0.003,
-        **{f"{TOK2VEC}.{name}": v for name, v in SMALL["model"]["tok2vec"].items()},
+        **{f"{WORDS}.{name}": v for name, v in SMALL["model"]["tok2vec"].items()},
     }
     # spaCy's own command reads the config as it is, too.
     options = [x for key, value in overrides.items() for x in (f"--{key}", value)]
@@ -66,7 +67,8 @@ def test_a_teacher_with_a_transformer_is_trained_saved_and_loaded(
     # The transformer's tokenizer makes nothing of the second one.
     assert all(token.tag_ for token in nlp("dog \u200b ate"))
     tok2vec = nlp.get_pipe("lstm_tagger").model.get_ref("tok2vec")  # type: ignore
-    assert tok2vec.get_dim("nO") == WIDTH + SMALL["model"]["tok2vec"]["width"]
+    words = SMALL["model"]["tok2vec"]["width"]
+    assert tok2vec.get_ref("encode").get_dim("nI") == WIDTH + words
     # The transformer has learned, too.
     before = transformers.BertModel.from_pretrained(folder).state_dict()
     after = find_transformer(tok2vec).state_dict()

@@ -22,6 +22,7 @@ from util import (
     make_untrained,
     same_weights,
     small,
+    tag_all,
     torch_weights,
 )
 
@@ -222,3 +223,18 @@ def test_pretrained_weights_with_the_first_names_of_directions_are_loaded(
     numpy.testing.assert_array_equal(
         encoder.predict(docs)[0], encoder_of(nlp).predict(docs)[0]
     )
+
+
+def test_without_word_embeddings_words_are_read_by_their_characters(
+    tmp_path: Path,
+) -> None:
+    nlp = make_trained(config=small(word_width=0))
+    assert tag_all(nlp) == [tags for _, tags in TRAIN_DATA]
+    nlp.to_disk(tmp_path)
+    assert tag_all(spacy.load(tmp_path)) == tag_all(nlp)
+    # Training computes as tagging does.
+    encoder = encoder_of(nlp)
+    docs = [make_doc(nlp, words) for words, _ in TRAIN_DATA]
+    trained, _ = encoder.begin_update(docs)
+    for one, other in zip(trained, encoder.predict(docs), strict=True):
+        numpy.testing.assert_allclose(one, other, atol=1e-5)
