@@ -6,6 +6,7 @@ from typing import Any, Callable, Dict, List, Optional, Tuple, cast
 
 import numpy
 import torch
+from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from thinc.api import ArgsKwargs, Model, torch2xp, xp2torch
@@ -78,7 +79,8 @@ def _forward(
     if shim.module is None:
         # spaCy asks "Did you forget to call initialize()?" on a KeyError.
         raise KeyError("The BiLSTM is not initialized.")
-    lengths = model.ops.asarray1i([len(rows) for rows in vectors])
+    doc_lengths = numpy.asarray([len(rows) for rows in vectors])
+    lengths = model.ops.asarray1i(cast(Any, doc_lengths))
     flat = cast(Floats2d, model.ops.flatten(vectors))
     if not len(flat):
         width = model.get_dim("nO")
@@ -91,7 +93,7 @@ def _forward(
         torch.autocast(device.type, enabled=False),
     ):
         X = xp2torch(flat, device=device, requires_grad=is_train)
-        inputs = _make_inputs(settings, model, vectors, X, is_train)
+        inputs = _make_inputs(settings, model, doc_lengths, X, is_train)
         output, backprop_output = shim(inputs, is_train)
 
     def backprop(gradients: List[Floats2d]) -> List[Floats2d]:
@@ -109,13 +111,12 @@ def _forward(
 def _make_inputs(
     settings: ContextSettings,
     model: Encode,
-    vectors: List[Floats2d],
+    doc_lengths: NDArray[numpy.int64],
     X: torch.Tensor,
     is_train: bool,
 ) -> ArgsKwargs:
-    lengths = numpy.asarray([len(rows) for rows in vectors])
     windows = cut_windows(
-        lengths, window=settings.window, overlap=settings.window_overlap
+        doc_lengths, window=settings.window, overlap=settings.window_overlap
     )
     batches = batch_windows(windows)
     dropout = model.attrs["dropout_rate"] if is_train else 0.0
