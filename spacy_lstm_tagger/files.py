@@ -1,9 +1,10 @@
 """Files that are written whole or not at all, in every room."""
 
+import json
 import os
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Iterator, TextIO
+from typing import Any, Dict, Iterator, TextIO
 
 
 @contextmanager
@@ -44,3 +45,27 @@ def replace_whole(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def check_settings(path: Path, settings: Dict[str, Any]) -> None:
+    """Compare settings with those that the other files of a folder were made with, and
+    save those that are new.
+
+    path (Path): The file of the settings, in that folder.
+    settings (Dict[str, Any]): Values that JSON has, by any names.
+    RAISES (ValueError): If the folder was made with another value.
+    """
+    # Not with srsly, which writes numbers with fewer digits.
+    before = json.loads(path.read_text(encoding="utf8")) if path.exists() else {}
+    saved = dict(before)
+    for name, value in settings.items():
+        if saved.setdefault(name, value) != value:
+            raise ValueError(
+                f"'{path.parent}' was made with {name} = {saved[name]!r}, not "
+                f"{value!r}. Remove it, or name another directory."
+            )
+    if saved == before:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with write_whole(path) as file:
+        json.dump(saved, file, indent=2)

@@ -49,6 +49,7 @@ EXPECTED = {
     "spacy lstm-tagger convert": "Generated output file",
     "spacy lstm-tagger annotate": "Annotated",
     "spacy lstm-tagger distill": "Saved pipeline",
+    "spacy lstm-tagger corpus": "Tagged",
     "spacy init lstm-tagger": "spacy train",
     "spacy lstm-tagger calibrate": "Calibration error",
     "spacy package": "Successfully created binary wheel",

@@ -44,7 +44,7 @@ REQUIRED: Dict[str, Dict[str, Any]] = {
 # import itself, and what serves all rooms.
 FOR_ALL = tuple(
     f"spacy_lstm_tagger.{name}:"
-    for name in ("arrays", "compat", "files", "progress", "texts")
+    for name in ("arrays", "compat", "conllu", "files", "progress", "texts")
 )
 THIRD_PARTY = {
     "": {"spacy", "thinc", "numpy", "tqdm"},
@@ -56,6 +56,7 @@ THIRD_PARTY = {
     "training": {"spacy", "thinc", "numpy"},
     "evaluation": {"spacy", "numpy"},
     "distillation": {"spacy", "thinc", "numpy"},
+    "corpus": {"spacy", "numpy", "pyarrow"},
     "evaluation/report": {"spacy", "numpy", "jinja2", "markupsafe", "matplotlib"},
     "cli": {"spacy", "tqdm", "typer", "wasabi"},
     "cli/debug": {"spacy", "thinc", "numpy", "typer", "wasabi"},
@@ -71,11 +72,13 @@ OURS = {
     "training": {"encoder", "tags", "crf"},
     "evaluation": {"", "tags"},
     "distillation": {"", "tags", "evaluation"},
+    "corpus": {"evaluation"},
     "evaluation/report": {"evaluation"},
     "cli": {
         "",
         "training",
         "distillation",
+        "corpus",
         "evaluation",
         "evaluation/report",
         "cli/debug",
@@ -88,6 +91,7 @@ OURS = {
 THIRD_PARTY_OF_FILES = {
     "arrays.py": {"numpy"},
     "compat.py": {"spacy", "thinc", "torch"},
+    "conllu.py": {"spacy"},
     "encoder/spacing.py": {"numpy"},
     "encoder/vocabulary.py": {"numpy"},
     "encoder/windows.py": {"numpy"},

@@ -5,6 +5,7 @@ from .annotate import annotate_cli
 from .app import lstm_tagger_cli
 from .calibrate import calibrate_cli
 from .convert import convert_cli
+from .corpus import corpus_cli
 from .debug import debug_lstm_tagger_cli
 from .distill import distill_cli
 from .init import init_lstm_tagger_cli
@@ -16,6 +17,7 @@ __all__ = [
     "annotate_cli",
     "calibrate_cli",
     "convert_cli",
+    "corpus_cli",
     "debug_lstm_tagger_cli",
     "distill_cli",
     "init_lstm_tagger_cli",

@@ -10,6 +10,7 @@ from spacy.util import load_model
 from spacy.vocab import Vocab
 from wasabi import Printer
 
+from ..files import check_settings
 from ..progress import make_byte_bar
 from .app import CodePath, GpuId, lstm_tagger_cli
 from .inputs import use_code_and_gpu
@@ -88,7 +89,7 @@ def annotate_texts(
 
     msg (Printer): Prints the messages. The others are those of `annotate_cli`.
     """
-    from ..distillation.shards import check_settings
+    from ..distillation.shards import SETTINGS
     from ..distillation.teacher import annotate
     from ..texts import find_text_files
 
@@ -106,7 +107,7 @@ def annotate_texts(
         **{f"size of '{file.name}'": file.stat().st_size for file in files},
     }
     with user_errors(msg, f"Can't annotate to '{output_dir}'"):
-        check_settings(output_dir, settings)
+        check_settings(output_dir / SETTINGS, settings)
     work = partial(
         annotate,
         teachers,

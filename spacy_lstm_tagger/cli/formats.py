@@ -1,13 +1,15 @@
-"""Tagged texts as tables, TSV, JSONL and CoNLL-U."""
+"""Tagged texts as tables, TSV and JSONL."""
 
 import json
 import math
 import textwrap
 from enum import Enum
-from typing import Any, Dict, Iterator, List, Optional, Sequence
+from typing import Any, Dict, Optional, Sequence
 
 from spacy.tokens import Doc, Token
 from wasabi import row
+
+from ..conllu import find_words, in_one_line
 
 WIDTH = 80
 HEADER = ("Token", "Tag", "Probability")
@@ -34,8 +36,8 @@ def format_table(
     """
     title = textwrap.shorten(doc.text, WIDTH - 8, placeholder=" ...")
     rows = [
-        (_in_one_line(token.text), token.tag_, f"{confidences[token.i]:.2f}")
-        for token in _words(doc)
+        (in_one_line(token.text), token.tag_, f"{confidences[token.i]:.2f}")
+        for token in find_words(doc)
     ]
     columns = zip(HEADER, *rows)
     widths = [max(len(cell) for cell in column) for column in columns]
@@ -45,7 +47,7 @@ def format_table(
         row(HEADER, widths=widths),
         row(["-" * width for width in widths], widths=widths),
     ]
-    for token, cells in zip(_words(doc), rows):
+    for token, cells in zip(find_words(doc), rows):
         color = _choose_color(confidences[token.i]) if use_color else None
         colors = None if color is None else (None, color, color)
         lines.append(row(cells, widths=widths, fg_colors=colors).rstrip())
@@ -59,8 +61,8 @@ def format_tsv(doc: Doc, confidences: Sequence[float]) -> str:
     confidences (Sequence[float]): The probability of the tag of each token.
     """
     lines = [
-        f"{_in_one_line(token.text)}\t{token.tag_}\t{confidences[token.i]:.4f}\n"
-        for token in _words(doc)
+        f"{in_one_line(token.text)}\t{token.tag_}\t{confidences[token.i]:.4f}\n"
+        for token in find_words(doc)
     ]
     return "".join([*lines, "\n"])
 
@@ -77,54 +79,6 @@ def format_jsonl(
     tokens = [_describe(token, float(confidences[token.i])) for token in doc]
     found = {"text": doc.text, "tokens": tokens}
     return json.dumps(found, ensure_ascii=ensure_ascii) + "\n"
-
-
-def format_conllu(doc: Doc, number: int) -> str:
-    """Return the sentences of a document in CoNLL-U, or the document as one sentence if
-    its sentences are not known. What is not set is `_`, and so are heads: whitespace,
-    which CoNLL-U has no tokens for, may be among them.
-
-    number (int): The number of the document, for the names of its sentences.
-    """
-    sentences: List[Any] = [doc]
-    if doc.has_annotation("SENT_START"):
-        sentences = list(doc.sents)
-    found = [sentence for sentence in sentences if any(_words(sentence))]
-    return "".join(
-        _format_sentence(sentence, f"{number}-{i}")
-        for i, sentence in enumerate(found, 1)
-    )
-
-
-def _format_sentence(sentence: Any, name: str) -> str:
-    text = "".join(
-        _in_one_line(token.text) + (" " if _has_space_after(token) else "")
-        for token in _words(sentence)
-    )
-    lines = [f"# sent_id = {name}", f"# text = {text.strip()}"]
-    for i, token in enumerate(_words(sentence), 1):
-        misc = "" if _has_space_after(token) else "SpaceAfter=No"
-        fields = [
-            *(str(i), token.text, token.lemma_, token.pos_, token.tag_),
-            *(str(token.morph), "", "", "", misc),
-        ]
-        lines.append("\t".join(_in_one_line(field) or "_" for field in fields))
-    return "\n".join(lines) + "\n\n"
-
-
-def _words(tokens: Any) -> Iterator[Token]:
-    """Yield the tokens of a document or a span that are not whitespace."""
-    return (token for token in tokens if not token.is_space)
-
-
-def _has_space_after(token: Token) -> bool:
-    doc, i = token.doc, token.i + 1
-    return bool(token.whitespace_) or (i < len(doc) and doc[i].is_space)
-
-
-def _in_one_line(text: str) -> str:
-    # Tokens that were merged may have whitespace in them.
-    return " ".join(text.split())
 
 
 def _describe(token: Token, confidence: float) -> Dict[str, Any]:

@@ -7,9 +7,10 @@ import typer
 from spacy.language import Language
 from spacy.pipeline import Tagger
 
+from ..conllu import format_conllu
 from ..progress import show_progress
 from .app import CodePath, GpuId, Inputs, Model, lstm_tagger_cli
-from .formats import Format, format_conllu, format_jsonl, format_table, format_tsv
+from .formats import Format, format_jsonl, format_table, format_tsv
 from .inputs import STANDARD_INPUT, check_inputs, load_tagger, read_texts
 from .outputs import open_output
 from .terminal import is_utf8, make_printer, shows_color
@@ -71,7 +72,7 @@ def _tag(
     if format is Format.conllu:
         # It has no probabilities, so the network need not run a second time for them.
         for number, doc in enumerate(nlp.pipe(texts), 1):
-            yield format_conllu(doc, number)
+            yield format_conllu(doc, str(number))
         return
     for doc, confidences in tag_texts(nlp, tagger, texts):
         if format is Format.tsv:

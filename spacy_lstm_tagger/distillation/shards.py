@@ -1,14 +1,13 @@
 """Annotated texts in files of limited size, made in as many runs as it takes."""
 
 import glob
-import json
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Tuple
+from typing import Callable, Iterable, Iterator, List, NamedTuple, Tuple
 
 from spacy.tokens import Doc, DocBin
 from spacy.vocab import Vocab
 
-from ..files import replace_whole, write_whole
+from ..files import replace_whole
 from ..texts import Text, read_texts
 
 # The fewest characters of a shard that is not the last one of its file: some 20,000
@@ -28,29 +27,6 @@ class Shard(NamedTuple):
 
     n_words: int
     n_bytes: int
-
-
-def check_settings(output_dir: Path, settings: Dict[str, Any]) -> None:
-    """Compare settings with those of the shards that are there already, and save those
-    that are new.
-
-    RAISES (ValueError): If the shards were made with another value of a setting.
-    """
-    path = output_dir / SETTINGS
-    # Not with srsly, which writes numbers with fewer digits.
-    before = json.loads(path.read_text(encoding="utf8")) if path.exists() else {}
-    saved = dict(before)
-    for name, value in settings.items():
-        if saved.setdefault(name, value) != value:
-            raise ValueError(
-                f"'{output_dir}' was made with {name} = {saved[name]!r}, not "
-                f"{value!r}. Remove it, or name another directory."
-            )
-    if saved == before:
-        return
-    output_dir.mkdir(parents=True, exist_ok=True)
-    with write_whole(path) as file:
-        json.dump(saved, file, indent=2)
 
 
 def annotate_file(

@@ -1,6 +1,5 @@
 """Annotated texts in files of limited size."""
 
-import copy
 from itertools import chain
 from pathlib import Path
 from typing import Any, Dict, Iterable, Iterator, List
@@ -12,12 +11,7 @@ from spacy.tokens import Doc, DocBin
 from spacy.vocab import Vocab
 
 from spacy_lstm_tagger.distillation import shards
-from spacy_lstm_tagger.distillation.shards import (
-    SETTINGS,
-    Shard,
-    annotate_file,
-    check_settings,
-)
+from spacy_lstm_tagger.distillation.shards import Shard, annotate_file
 from spacy_lstm_tagger.texts import Text
 
 TEXTS = ["one two", "three", "four five six", "seven eight"]
@@ -183,50 +177,3 @@ def test_what_a_killed_run_was_writing_is_removed(path: Path) -> None:
     run(path, Work())
     hidden = [name for name in contents(output) if name.startswith(".")]
     assert hidden == [".other.txt-00001.spacy.123.tmp"]
-
-
-# Settings.
-
-GIVEN = {"teachers": [{"name": "a", "performance": {"tag_acc": 1 / 3}}], "k": 3}
-
-
-def test_the_same_settings_are_accepted_again(tmp_path: Path) -> None:
-    for _ in range(3):
-        check_settings(tmp_path / "new" / "folder", GIVEN)
-
-
-@given(
-    settings=st.dictionaries(
-        st.text(st.characters(codec="utf-8"), max_size=5),
-        st.floats(allow_nan=False, allow_infinity=False, allow_subnormal=False)
-        | st.text("aé'\"", max_size=3),
-    )
-)
-def test_settings_are_accepted_again_whatever_their_digits(
-    tmp_path_factory: pytest.TempPathFactory, settings: Dict[str, Any]
-) -> None:
-    folder = tmp_path_factory.mktemp("settings")
-    for _ in range(2):
-        check_settings(folder, copy.deepcopy(settings))
-
-
-def test_another_value_is_refused_and_both_are_shown(tmp_path: Path) -> None:
-    check_settings(tmp_path, GIVEN)
-    with pytest.raises(ValueError, match=r"with k = 3, not 4\. Remove it, or name"):
-        check_settings(tmp_path, {**GIVEN, "k": 4})
-
-
-def test_what_is_refused_changes_no_settings(tmp_path: Path) -> None:
-    check_settings(tmp_path, GIVEN)
-    before = (tmp_path / SETTINGS).read_bytes()
-    with pytest.raises(ValueError):
-        check_settings(tmp_path, {"new": 1, "k": 4})
-    assert (tmp_path / SETTINGS).read_bytes() == before
-
-
-def test_settings_that_are_new_are_remembered(tmp_path: Path) -> None:
-    check_settings(tmp_path, GIVEN)
-    check_settings(tmp_path, {**GIVEN, "new": 1})
-    check_settings(tmp_path, GIVEN)
-    with pytest.raises(ValueError, match="new = 1, not 2"):
-        check_settings(tmp_path, {**GIVEN, "new": 2})

@@ -1,0 +1,211 @@
+"""From files to tables of texts."""
+
+import json
+import re
+from contextlib import contextmanager
+from functools import partial
+from typing import (
+    IO,
+    Any,
+    Callable,
+    Dict,
+    Iterator,
+    List,
+    NamedTuple,
+    Optional,
+    Tuple,
+)
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ..texts import DAMAGED, DECOMPRESSORS
+from . import parts
+from .options import Documents
+from .parts import JSONL, PARQUET, TEXT, Job, Source, find_separator
+
+PATH_COLUMN = "path"
+# Rows of Parquet that are read at a time.
+N_ROWS = 10_000
+# Bytes that are read to see what fields there are.
+MAX_FIRST_LINE = 65_536
+DECOMPRESS: Dict[str, Callable[[IO[bytes]], Any]] = {
+    **DECOMPRESSORS,
+    ".zst": lambda file: pa.CompressedInputStream(file, "zstd"),
+}
+
+
+class Part(NamedTuple):
+    """A part of an input.
+
+    number (int): Its number in the file.
+    n_bytes (int): The bytes of the file that were read for it.
+    read (Callable[[], Iterator[pa.Table]]): Makes tables of it, all with one schema.
+        Raises a ValueError if something in it can't be read.
+    """
+
+    number: int
+    n_bytes: int
+    read: Callable[[], Iterator[pa.Table]]
+
+
+def read_parts(job: Job, documents: Documents, text_column: str) -> Iterator[Part]:
+    """Read the parts of a job, of which no more than one is in memory.
+
+    documents (Documents): What a document is in text.
+    text_column (str): The column of the documents of text.
+    RAISES (ValueError): If a compressed file is damaged.
+    RAISES (OSError): If a file can't be read.
+    """
+    source = job.sources[0]
+    if source.kind == PARQUET:
+        yield Part(job.number, job.n_bytes, partial(_read_groups, job))
+    elif source.kind == TEXT and documents is Documents.file:
+        yield Part(job.number, job.n_bytes, partial(_read_files, job, text_column))
+    else:
+        separator = find_separator(source, documents)
+        for i, (data, n_bytes) in enumerate(_read_bytes(job, separator)):
+            if source.kind == JSONL:
+                read = partial(_read_jsonl, data)
+            else:
+                read = partial(_read_text, data, separator, text_column)
+            yield Part(job.number + i, n_bytes, read)
+
+
+def check_text_column(source: Source, text_column: str) -> None:
+    """Check that a file has texts where they are looked for, as far as its schema or
+    its first line tells.
+
+    RAISES (ValueError): If it has not, or if it is damaged Parquet.
+    """
+    names = _find_fields(source)
+    if names is not None and text_column not in names:
+        raise ValueError(
+            f"There is no '{text_column}' in '{source.path}', but {names}. Name what "
+            f"has the texts with '--text-column'."
+        )
+
+
+def _find_fields(source: Source) -> Optional[List[str]]:
+    """Return the columns of a file, or the fields of its first line. None if there are
+    none in such a file, or if it can't be told: its part will be reported."""
+    if source.kind == PARQUET:
+        return list(pq.ParquetFile(source.path).schema_arrow.names)
+    if source.kind != JSONL:
+        return None
+    try:
+        with _open(source) as (stream, _):
+            block = stream.read(MAX_FIRST_LINE)
+        line, _, _ = block.lstrip().partition(b"\n")
+        return list(_parse(line, "The first line"))
+    except ValueError:
+        return None
+
+
+def _read_groups(job: Job) -> Iterator[pa.Table]:
+    file = pq.ParquetFile(job.sources[0].path)
+    # There may be no rows.
+    yield file.schema_arrow.empty_table()
+    groups = list(range(job.start, job.stop))
+    for batch in file.iter_batches(N_ROWS, row_groups=groups, use_threads=False):
+        yield pa.Table.from_batches([batch])
+
+
+def _read_files(job: Job, text_column: str) -> Iterator[pa.Table]:
+    texts = []
+    for source in job.sources:
+        with _open(source) as (stream, _):
+            texts.append(_decode(stream.read(), f"'{source.path}'"))
+    names = [source.name for source in job.sources]
+    yield pa.table({PATH_COLUMN: names, text_column: pa.array(texts, pa.string())})
+
+
+def _read_text(
+    data: bytes, separator: "re.Pattern[bytes]", text_column: str
+) -> Iterator[pa.Table]:
+    found = (
+        _decode(document, f"Document {i} of the part").strip("\r\n")
+        for i, document in enumerate(separator.split(data), 1)
+    )
+    texts = [text for text in found if text.strip()]
+    yield pa.table({text_column: pa.array(texts, pa.string())})
+
+
+def _read_jsonl(data: bytes) -> Iterator[pa.Table]:
+    lines = enumerate(data.split(b"\n"), 1)
+    rows = [_parse(line, f"Line {i} of the part") for i, line in lines if line.strip()]
+    names = dict.fromkeys(name for row in rows for name in row)
+    # Not with Arrow's own reader, to which some strings are dates.
+    yield pa.table({name: _make_column(name, rows) for name in names})
+
+
+def _make_column(name: str, rows: List[Dict[str, Any]]) -> pa.Array:
+    try:
+        return pa.array([row.get(name) for row in rows])
+    except (pa.ArrowException, OverflowError) as error:
+        raise ValueError(f"The field '{name}' has several types: {error}") from error
+
+
+def _parse(line: bytes, place: str) -> Dict[str, Any]:
+    text = _decode(line, place)
+    try:
+        row = json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"{place} is not JSON: {error}") from error
+    if not isinstance(row, dict):
+        raise ValueError(f"{place} is not an object, but {text[:40]!r}.")
+    return row
+
+
+def _decode(data: bytes, place: str) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise ValueError(f"{place} is not in UTF-8.") from None
+
+
+def _read_bytes(
+    job: Job, separator: "re.Pattern[bytes]"
+) -> Iterator[Tuple[bytes, int]]:
+    """Yield the parts of a file, and the bytes of the file that were read for each."""
+    (source,) = job.sources
+    with _open(source) as (stream, file):
+        if not source.is_compressed:
+            file.seek(job.start)
+            yield file.read(job.n_bytes), job.n_bytes
+            return
+        n_read = 0
+        for data in _cut(stream, separator):
+            position = file.tell()
+            yield data, position - n_read
+            n_read = position
+
+
+def _cut(stream: Any, separator: "re.Pattern[bytes]") -> Iterator[bytes]:
+    """Cut what can only be read once into the parts that a file would be cut into."""
+    data, n_searched = bytearray(), 0
+    while block := stream.read(parts.BLOCK_SIZE):
+        data += block
+        # A separator may have begun in the block before.
+        n_searched = max(parts.PART_SIZE, n_searched - parts.BLOCK_SIZE)
+        while found := separator.search(data, n_searched):
+            yield bytes(data[: found.end()])
+            del data[: found.end()]
+            n_searched = parts.PART_SIZE
+        n_searched = len(data)
+    if data:
+        yield bytes(data)
+
+
+@contextmanager
+def _open(source: Source) -> Iterator[Tuple[Any, IO[bytes]]]:
+    """Open a file: what is in it, and the file as it is."""
+    with source.path.open("rb") as file:
+        try:
+            is_compressed = source.is_compressed
+            yield DECOMPRESS[source.path.suffix](file) if is_compressed else file, file
+        except (*DAMAGED, OSError) as error:
+            # Arrow raises one without a number for what zst can't unpack.
+            if getattr(error, "errno", None) is not None:
+                raise
+            raise ValueError(f"'{source.path}' is damaged: {error}") from error

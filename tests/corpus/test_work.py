@@ -1,0 +1,354 @@
+"""Corpora that are tagged part by part, in one or more processes."""
+
+import errno
+import gzip
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from itertools import chain
+from pathlib import Path
+from typing import Any, Dict, Iterator, List
+
+import pytest
+import spacy
+from spacy.language import Language
+from spacy.tokens import Doc, DocBin
+from spacy.training.converters import conllu_to_docs
+from util import TRAIN_DATA, make_trained, run_spacy
+
+pa = pytest.importorskip("pyarrow")
+pq = pytest.importorskip("pyarrow.parquet")
+
+# Adds its commands to spaCy's.
+import spacy_lstm_tagger.cli  # noqa: E402, F401
+from spacy_lstm_tagger.corpus import parts, writing  # noqa: E402
+from spacy_lstm_tagger.corpus.options import Documents, Format  # noqa: E402
+from spacy_lstm_tagger.corpus.parts import cut_sources, find_sources  # noqa: E402
+from spacy_lstm_tagger.corpus.tables import TableTagger  # noqa: E402
+from spacy_lstm_tagger.corpus.work import (  # noqa: E402
+    Done,
+    Plan,
+    do_job,
+    remove_leftovers,
+)
+
+TEXTS = [" ".join(words) for words, _ in TRAIN_DATA]
+FAILS = "this text fails"
+CODE = f"""
+import spacy
+
+def fail(doc):
+    if doc.text == {FAILS!r}:
+        raise RuntimeError("no luck")
+    return doc
+
+if not spacy.Language.has_factory("tests_corpus_work"):
+    spacy.Language.component("tests_corpus_work", func=fail)
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a pipeline, the code that it needs, and texts of two kinds."""
+    folder = tmp_path_factory.mktemp("work")
+    (folder / "code.py").write_text(CODE)
+    exec(CODE, {})
+    nlp = make_trained()
+    nlp.add_pipe("sentencizer", first=True)
+    nlp.add_pipe("tests_corpus_work")
+    nlp.to_disk(folder / "model")
+    lines = "".join(f"{text} {i} .\n" for i in range(5) for text in TEXTS)
+    (folder / "texts").mkdir()
+    (folder / "texts" / "a.txt").write_text(lines)
+    rows = [json.dumps({"id": i, "text": text}) for i, text in enumerate(TEXTS)]
+    data = "\n".join(rows).encode()
+    (folder / "texts" / "b.jsonl.gz").write_bytes(gzip.compress(data))
+    return folder
+
+
+@pytest.fixture
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parts, "PART_SIZE", 300)
+
+
+def make_plan(folder: Path, output: Path, format: Format = Format.parquet) -> Plan:
+    tagger = TableTagger(str(folder / "model"), columns=format.needs)
+    return Plan(tagger, Documents.line, format, output)
+
+
+def do_all(plan: Plan, *inputs: Path) -> List[Done]:
+    sources = find_sources([str(path) for path in inputs], plan.output_dir)
+    jobs = cut_sources(sources, plan.documents)
+    return [done for job in jobs for done in do_job(plan, job)]
+
+
+def count_words(done: List[Done]) -> int:
+    return sum(part.n_words for part in done)
+
+
+def contents(folder: Path) -> Dict[str, bytes]:
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+def read_tags(folder: Path, pattern: str = "*.parquet") -> List[List[str]]:
+    tables = [pq.read_table(path) for path in sorted(folder.glob(pattern))]
+    return list(chain(*[table.column("tags").to_pylist() for table in tables]))
+
+
+def expected_tags(nlp: Language, path: Path) -> List[List[str]]:
+    lines = path.read_text().splitlines()
+    return [[token.tag_ for token in doc] for doc in nlp.pipe(lines)]
+
+
+# What is written.
+
+
+def test_each_part_has_an_output(
+    folder: Path, tmp_path: Path, small_parts: None
+) -> None:
+    path = folder / "texts" / "a.txt"
+    plan = make_plan(folder, tmp_path)
+    done = do_all(plan, path)
+    names = sorted(contents(tmp_path))
+    assert names == [f"a.txt-{i:05d}.parquet" for i in range(len(names))]
+    assert len(names) > 2
+    tags = read_tags(tmp_path)
+    assert tags == expected_tags(plan.tagger.nlp, path)
+    assert len(done) == len(names)
+    assert sum(part.n_bytes for part in done) == path.stat().st_size
+    assert count_words(done) == sum(map(len, tags))
+    assert sum(part.n_texts for part in done) == len(tags)
+
+
+def test_outputs_of_files_in_folders_are_in_folders(
+    folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "in" / "below").mkdir(parents=True)
+    (tmp_path / "in" / "below" / "a.txt").write_text("one\n")
+    do_all(make_plan(folder, tmp_path / "out"), tmp_path / "in")
+    assert list(contents(tmp_path / "out")) == ["below/a.txt-00000.parquet"]
+
+
+def test_jsonl_has_the_rows_of_parquet(folder: Path, tmp_path: Path) -> None:
+    source = folder / "texts" / "b.jsonl.gz"
+    do_all(make_plan(folder, tmp_path), source)
+    do_all(make_plan(folder, tmp_path, Format.jsonl), source)
+    table = pq.read_table(tmp_path / "b.jsonl.gz-00000.parquet")
+    lines = (tmp_path / "b.jsonl.gz-00000.jsonl").read_text("utf8").splitlines()
+    assert list(map(json.loads, lines)) == table.to_pylist()
+    assert table.column("id").to_pylist() == list(range(len(TEXTS)))
+
+
+def describe(doc: Doc) -> List[Any]:
+    return [(token.text, token.tag_, bool(token.is_sent_start)) for token in doc]
+
+
+def test_spacy_has_the_documents(folder: Path, tmp_path: Path) -> None:
+    source = folder / "texts" / "a.txt"
+    plan = make_plan(folder, tmp_path, Format.spacy)
+    do_all(plan, source)
+    (path,) = tmp_path.glob("*.spacy")
+    found = list(DocBin().from_disk(path).get_docs(spacy.blank("en").vocab))
+    docs = list(plan.tagger.nlp.pipe(source.read_text().splitlines()))
+    assert list(map(describe, found)) == list(map(describe, docs))
+    assert [doc.text for doc in found] == [doc.text for doc in docs]
+
+
+def test_conllu_has_the_sentences(folder: Path, tmp_path: Path) -> None:
+    sentences = ["She likes apples.", "They walked home.", "Birds sing."]
+    (tmp_path / "a.txt").write_text("{} {}\n{}\n".format(*sentences))
+    do_all(make_plan(folder, tmp_path / "out", Format.conllu), tmp_path / "a.txt")
+    text = (tmp_path / "out" / "a.txt-00000.conllu").read_text("utf8")
+    assert re.findall("# sent_id = (.*)", text) == ["1-1", "1-2", "2-1"]
+    assert re.findall("# text = (.*)", text) == sentences
+    (doc,) = conllu_to_docs(text, n_sents=3, no_print=True)
+    assert all(token.tag_ for token in doc)
+
+
+@pytest.mark.parametrize("format", list(Format))
+def test_a_part_without_texts_has_an_output_without_rows(
+    format: Format, folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "a.txt").write_text("\n\n")
+    (done,) = do_all(make_plan(folder, tmp_path / "out", format), tmp_path / "a.txt")
+    assert (done.n_bytes, done.n_texts, done.is_readable) == (2, 0, True)
+    assert list(contents(tmp_path / "out")) == [f"a.txt-00000.{format.value}"]
+
+
+@pytest.mark.parametrize("format", list(Format))
+def test_a_text_that_fails_is_counted(
+    format: Format, folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "a.txt").write_text(f"{TEXTS[0]}\n{FAILS}\n{TEXTS[1]}\n")
+    plan = make_plan(folder, tmp_path / "out", format)
+    (done,) = do_all(plan, tmp_path / "a.txt")
+    assert (done.n_texts, done.n_failed) == (3, 1)
+    assert done.problem == "RuntimeError: no luck"
+    assert done.n_words == sum(len(words) for words, _ in TRAIN_DATA[:2])
+
+
+def test_a_text_that_fails_is_an_empty_document(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text(f"{TEXTS[0]}\n{FAILS}\n")
+    do_all(make_plan(folder, tmp_path / "out", Format.spacy), tmp_path / "a.txt")
+    data = DocBin().from_disk(tmp_path / "out" / "a.txt-00000.spacy")
+    found = data.get_docs(spacy.blank("en").vocab)
+    assert [doc.text.strip() for doc in found] == [TEXTS[0], ""]
+
+
+# What is done again, and what is not.
+
+
+def test_what_has_an_output_is_not_done_again(
+    folder: Path, tmp_path: Path, small_parts: None
+) -> None:
+    path = folder / "texts" / "a.txt"
+    plan = make_plan(folder, tmp_path)
+    first = do_all(plan, path)
+    before = contents(tmp_path)
+    (tmp_path / "a.txt-00001.parquet").write_bytes(b"mine")
+    (tmp_path / "a.txt-00002.parquet").unlink()
+    second = do_all(plan, path)
+    assert [done.n_bytes for done in second] == [done.n_bytes for done in first]
+    assert 0 < count_words(second) < count_words(first)
+    assert contents(tmp_path) == {**before, "a.txt-00001.parquet": b"mine"}
+
+
+@pytest.mark.parametrize("format", list(Format))
+def test_a_full_disk_leaves_no_part_of_a_file(
+    format: Format, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fill(path: Path, tables: Iterator[Any]) -> None:
+        path.write_bytes(b"half a fi")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setitem(writing.WRITERS, format, fill)
+    plan = make_plan(folder, tmp_path, format)
+    with pytest.raises(OSError, match="No space left"):
+        do_all(plan, folder / "texts" / "a.txt")
+    assert not contents(tmp_path)
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_a_part_that_can_not_be_read_leaves_the_others_alone(
+    pack: Any, folder: Path, tmp_path: Path, small_parts: None
+) -> None:
+    lines = [text.encode() for text in TEXTS * 6]
+    lines[20] = b"\xff"
+    path = tmp_path / ("a.txt" if pack is bytes else "a.txt.gz")
+    path.write_bytes(pack(b"\n".join(lines)))
+    done = do_all(make_plan(folder, tmp_path / "out"), path)
+    (bad,) = [part for part in done if not part.is_readable]
+    assert re.fullmatch(r"part [1-9] of '.*a\.txt.*'", bad.part)
+    assert "not in UTF-8" in str(bad.problem)
+    read = read_tags(tmp_path / "out")
+    assert 20 < len(read) < 36
+    assert len(contents(tmp_path / "out")) == len(done) - 1
+
+
+@pytest.mark.parametrize(
+    "data", [b'{"text": "a", "meta": {}}\n', b"[" * 100_000, b"{}\n"]
+)
+def test_json_that_has_no_place_in_a_table_is_a_part_that_can_not_be_read(
+    data: bytes, folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "a.jsonl").write_bytes(data)
+    (done,) = do_all(make_plan(folder, tmp_path / "out"), tmp_path / "a.jsonl")
+    assert not done.is_readable and done.problem
+    assert not contents(tmp_path / "out")
+
+
+def test_white_space_is_no_token_of_conllu(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("She  likes\n\tapples.")
+    plan = make_plan(folder, tmp_path / "out", Format.conllu)
+    do_all(plan._replace(documents=Documents.file), tmp_path / "a.txt")
+    (data,) = contents(tmp_path / "out").values()
+    words = re.findall(r"^\d+\t(.*?)\t", data.decode(), re.MULTILINE)
+    assert words == ["She", "likes", "apples", "."]
+    assert b"# text = She likes apples.\n" in data
+
+
+def test_without_sentence_boundaries_documents_have_none(tmp_path: Path) -> None:
+    make_trained(steps=1).to_disk(tmp_path / "model")
+    (tmp_path / "a.txt").write_text("She likes apples. They walked.")
+    do_all(make_plan(tmp_path, tmp_path / "out", Format.spacy), tmp_path / "a.txt")
+    data = DocBin().from_disk(tmp_path / "out" / "a.txt-00000.spacy")
+    (doc,) = data.get_docs(spacy.blank("en").vocab)
+    assert not doc.has_annotation("SENT_START")
+
+
+def test_only_what_a_killed_process_has_left_is_removed(tmp_path: Path) -> None:
+    left = tmp_path / "below" / ".a.txt-00001.parquet.123.tmp"
+    mine = tmp_path / ".my-notes.tmp"
+    left.parent.mkdir()
+    for path in (left, mine):
+        path.touch()
+    remove_leftovers(tmp_path)
+    assert list(contents(tmp_path)) == [".my-notes.tmp"]
+
+
+# The command.
+
+
+def command(folder: Path, output: Path, *options: Any) -> List[str]:
+    words = ["lstm-tagger", "corpus", folder / "model", folder / "texts", output]
+    return [str(word) for word in (*words, "--code", folder / "code.py", *options)]
+
+
+def test_several_processes_write_what_one_does(folder: Path, tmp_path: Path) -> None:
+    do_all(make_plan(folder, tmp_path / "one"), folder / "texts")
+    printed = run_spacy(*command(folder, tmp_path / "two", "--workers", 2))
+    (words,) = re.findall(r"Tagged ([\d,]+) words", printed)
+    tags = read_tags(tmp_path / "one")
+    assert int(words.replace(",", "")) == sum(map(len, tags))
+    found = contents(tmp_path / "two")
+    assert "corpus.json" in found
+    del found["corpus.json"]
+    assert found == contents(tmp_path / "one")
+    printed = run_spacy(*command(folder, tmp_path / "two"))
+    assert "nothing left to do" in printed
+
+
+# Small parts, and time to kill the process while it works.
+SLOW = """
+import time
+from spacy_lstm_tagger.corpus import parts, tables
+parts.PART_SIZE = 300
+tag = tables.TableTagger.__call__
+
+def slowly(self, table):
+    time.sleep(0.5)
+    return tag(self, table)
+
+tables.TableTagger.__call__ = slowly
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="There is no SIGKILL")
+def test_after_a_kill_the_same_command_makes_what_is_missing(
+    folder: Path, tmp_path: Path, small_parts: None
+) -> None:
+    code = tmp_path / "code.py"
+    code.write_text(CODE + SLOW)
+    output = tmp_path / "out"
+    slow = command(folder, output, "--code", code, "--workers", 2)
+    process = subprocess.Popen([sys.executable, "-m", "spacy", *slow])
+    while not list(output.glob("a.txt-*")):
+        assert process.poll() is None
+        time.sleep(0.05)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    before = contents(output)
+    run_spacy(*command(folder, output))
+    after = contents(output)
+    assert not [name for name in after if name.endswith(".tmp")]
+    made = {name for name in before if name.startswith("a.txt-")}
+    assert 0 < len(made) < len(after) - 1
+    assert all(after[name] == before[name] for name in made)
+    nlp = spacy.load(folder / "model")
+    path = folder / "texts" / "a.txt"
+    assert read_tags(output, "a.txt-*") == expected_tags(nlp, path)
