@@ -9,10 +9,11 @@ import typer
 from wasabi import Printer
 from weasel.util import get_checksum
 
-from ..corpus.options import CONFIDENCES, Documents, Format
+from ..corpus.options import CONFIDENCES, Documents, Engine, Format
 from ..files import check_settings
 from ..progress import make_byte_bar
 from .app import CodePath, Model, lstm_tagger_cli
+from .cluster import tag_on_ray
 from .inputs import load_tagger
 from .terminal import make_printer, print_warning, user_errors
 
@@ -22,7 +23,12 @@ if TYPE_CHECKING:
 
 INPUTS_HELP = (
     "Files, folders and patterns of files: text (.txt) and JSON objects, one in each "
-    "line (.jsonl), both compressed or not (.gz, .zst, .xz), or Parquet (.parquet)"
+    "line (.jsonl), both compressed or not (.gz, .zst, .xz), or Parquet (.parquet). "
+    "With --engine ray, also URLs, such as s3://bucket/texts"
+)
+ENGINE_HELP = (
+    "What does the work: processes of this machine, or those of a Ray cluster, which "
+    "writes Parquet and starts from the beginning if it is interrupted"
 )
 COLUMNS_HELP = (
     "Comma-separated columns besides tokens and tags: pos, lemmas, spaces, "
@@ -38,7 +44,9 @@ N_SHOWN = 10
 def corpus_cli(
     model: Model,
     inputs: Annotated[List[str], typer.Argument(help=INPUTS_HELP, metavar="INPUT")],
-    output_dir: Annotated[Path, typer.Argument(help="Output directory")],
+    output: Annotated[
+        str, typer.Argument(help="Output directory", metavar="OUTPUT_DIR")
+    ],
     documents: Annotated[
         Documents, typer.Option("--documents", "-d", help="What a document is in text")
     ] = Documents.line,
@@ -52,6 +60,9 @@ def corpus_cli(
     n_workers: Annotated[
         int, typer.Option("--workers", "-w", min=1, help="Number of processes")
     ] = 1,
+    engine: Annotated[
+        Engine, typer.Option("--engine", "-e", help=ENGINE_HELP)
+    ] = Engine.processes,
     code_path: CodePath = None,
 ) -> None:
     """
@@ -68,13 +79,27 @@ def corpus_cli(
         from ..corpus.tables import TableTagger
         from ..corpus.work import Plan, remove_leftovers
 
-    with user_errors(msg, "Can't read the corpus"):
-        sources = parts.find_sources(inputs, output_dir)
-        for source in sources:
-            check_text_column(source, text_column)
     with user_errors(msg, "Can't add these columns"):
         wanted = _choose_columns(columns, format)
         tagger = TableTagger(model, text_column=text_column, columns=wanted)
+    if engine is Engine.ray:
+        tag_on_ray(
+            msg,
+            tagger,
+            inputs,
+            output,
+            documents=documents,
+            format=format,
+            n_workers=n_workers,
+            code_path=code_path,
+        )
+        return
+    with user_errors(msg, "Can't read the corpus"):
+        _check_local([*inputs, output])
+        output_dir = Path(output)
+        sources = parts.find_sources(inputs, output_dir)
+        for source in sources:
+            check_text_column(source, text_column)
     # Each process loads it by itself. Here, to see that it can be.
     nlp, _ = load_tagger(msg, model, code_path=code_path, use_gpu=-1, silent=True)
     settings = {
@@ -92,6 +117,21 @@ def corpus_cli(
         remove_leftovers(output_dir)
     plan = Plan(tagger, documents, format, output_dir, code_path)
     _do_all(msg, plan, sources, n_workers)
+
+
+def _check_local(names: List[str]) -> None:
+    """Check that inputs and outputs are on this machine.
+
+    RAISES (ValueError): If one is not.
+    """
+    from ..corpus.parts import is_url
+
+    for name in names:
+        if is_url(name):
+            raise ValueError(
+                f"'{name}' is not a path of this machine. With '--engine ray', it is "
+                f"read and written as Ray does it."
+            )
 
 
 def _choose_columns(columns: str, format: Format) -> List[str]:

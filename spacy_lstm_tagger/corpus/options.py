@@ -17,6 +17,13 @@ class Documents(str, Enum):
     paragraph = "paragraph"
 
 
+class Engine(str, Enum):
+    """What the work is done by."""
+
+    processes = "processes"
+    ray = "ray"
+
+
 class Format(str, Enum):
     """The formats of outputs."""
 

@@ -17,6 +17,7 @@ BLOCK_SIZE = 65_536
 # The name of outputs of small files.
 JOINED = "documents"
 TEXT, JSONL, PARQUET = ".txt", ".jsonl", ".parquet"
+URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 KINDS, COMPRESSIONS = (TEXT, JSONL, PARQUET), (".gz", ".zst", ".xz")
 
 
@@ -65,6 +66,12 @@ class Job(NamedTuple):
             n_groups = pq.ParquetFile(source.path).num_row_groups
             return source.path.stat().st_size * (self.stop - self.start) // n_groups
         return self.stop - self.start
+
+
+def is_url(name: str) -> bool:
+    """Return whether it names something on an object store, such as s3://bucket, and
+    not a file of this machine."""
+    return URL.match(name) is not None
 
 
 def find_sources(inputs: Sequence[str], output_dir: Path) -> List[Source]:

@@ -4,6 +4,7 @@ import json
 import re
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import (
     IO,
     Any,
@@ -65,10 +66,7 @@ def read_parts(job: Job, documents: Documents, text_column: str) -> Iterator[Par
     else:
         separator = find_separator(source, documents)
         for i, (data, n_bytes) in enumerate(_read_bytes(job, separator)):
-            if source.kind == JSONL:
-                read = partial(_read_jsonl, data)
-            else:
-                read = partial(_read_text, data, separator, text_column)
+            read = partial(_read_part, source, data, separator, text_column)
             yield Part(job.number + i, n_bytes, read)
 
 
@@ -102,6 +100,27 @@ def _find_fields(source: Source) -> Optional[List[str]]:
         return None
 
 
+def read_stream(
+    stream: IO[bytes], name: str, documents: Documents, text_column: str
+) -> Iterator[Part]:
+    """Read the parts of a file that another library has opened, in order.
+
+    stream (IO[bytes]): What is in the file: text or JSONL, not compressed.
+    name (str): Its path. The ending tells what is in it.
+    documents (Documents): What a document is in text.
+    text_column (str): The column of the documents of text.
+    """
+    source = Source(Path(name), name)
+    if source.kind == TEXT and documents is Documents.file:
+        data = stream.read()
+        yield Part(0, len(data), partial(_read_whole, data, name, text_column))
+        return
+    separator = find_separator(source, documents)
+    for i, data in enumerate(_cut(stream, separator)):
+        read = partial(_read_part, source, data, separator, text_column)
+        yield Part(i, len(data), read)
+
+
 def _read_groups(job: Job) -> Iterator[pa.Table]:
     file = pq.ParquetFile(job.sources[0].path)
     # There may be no rows.
@@ -116,8 +135,23 @@ def _read_files(job: Job, text_column: str) -> Iterator[pa.Table]:
     for source in job.sources:
         with _open(source) as (stream, _):
             texts.append(_decode(stream.read(), f"'{source.path}'"))
-    names = [source.name for source in job.sources]
-    yield pa.table({PATH_COLUMN: names, text_column: pa.array(texts, pa.string())})
+    yield _make_files([source.name for source in job.sources], texts, text_column)
+
+
+def _read_whole(data: bytes, name: str, text_column: str) -> Iterator[pa.Table]:
+    yield _make_files([name], [_decode(data, "It")], text_column)
+
+
+def _make_files(names: List[str], texts: List[str], text_column: str) -> pa.Table:
+    return pa.table({PATH_COLUMN: names, text_column: pa.array(texts, pa.string())})
+
+
+def _read_part(
+    source: Source, data: bytes, separator: "re.Pattern[bytes]", text_column: str
+) -> Iterator[pa.Table]:
+    if source.kind == JSONL:
+        return _read_jsonl(data)
+    return _read_text(data, separator, text_column)
 
 
 def _read_text(
