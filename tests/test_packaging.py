@@ -25,6 +25,13 @@ FILES = sorted(path.relative_to(SOURCE).as_posix() for path in SOURCE.rglob("*.p
 EXTRAS = PROJECT["optional-dependencies"]
 REQUIREMENTS = sorted({*PROJECT["dependencies"], *itertools.chain(*EXTRAS.values())})
 
+# What needs an extra.
+ROOMS = {
+    "evaluation/report/": "report",
+    "corpus/": "corpus",
+    "corpus/cluster.py": "ray",
+}
+
 
 def imported(name: str) -> Set[str]:
     """Return the top-level packages of others that a file imports."""
@@ -40,8 +47,9 @@ def imported(name: str) -> Set[str]:
 @pytest.mark.parametrize("name", FILES)
 def test_every_import_is_a_declared_requirement(name: str) -> None:
     requirements = list(PROJECT["dependencies"])
-    if name.startswith("evaluation/report/"):
-        requirements += EXTRAS["report"]
+    for room, extra in ROOMS.items():
+        if name.startswith(room):
+            requirements += EXTRAS[extra]
     assert imported(name) <= {Requirement(r).name for r in requirements}
 
 

@@ -9,6 +9,8 @@ from typing import Any, Dict, Iterator, List
 
 import pytest
 import spacy
+from spacy.cli import app
+from typer.testing import CliRunner
 from util import TRAIN_DATA, make_trained, run_spacy
 
 pa = pytest.importorskip("pyarrow")
@@ -174,7 +176,7 @@ def test_a_part_that_can_not_be_read_is_a_row_with_the_reason(
 def test_a_text_that_kills_each_process_ends_the_job(
     folder: Path, tmp_path: Path, two_cpus: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cluster, "N_RETRIES", 1)
+    monkeypatch.setattr(cluster, "N_RETRIES", 0)
     (tmp_path / "a.txt").write_text(KILLS)
     plan = make_plan(folder, [tmp_path / "a.txt"], tmp_path / "out", n_workers=1)
     with pytest.raises(cluster.ClusterError, match="actor"):
@@ -245,3 +247,34 @@ def test_a_new_or_an_empty_folder_is_an_output(name: str, tmp_path: Path) -> Non
     (tmp_path / "empty").mkdir()
     path = str(tmp_path / name)
     assert cluster.check_output(path) == path
+
+
+# The command, before it starts one.
+
+
+@pytest.mark.parametrize(
+    "options, reason",
+    [
+        (["--format", "jsonl"], "Can't write the format 'jsonl' with Ray"),
+        (["no such file"], "no texts in 'no such file'"),
+        (["--columns", "heads"], "Can't add the columns"),
+    ],
+)
+def test_what_ray_can_not_do_is_a_message(
+    options: List[str], reason: str, folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "a.txt").write_text("a\n")
+    inputs = [str(folder / "model"), str(tmp_path / "a.txt")]
+    words = ["lstm-tagger", "corpus", *inputs, *options, str(tmp_path / "out")]
+    result = CliRunner().invoke(app, [*words, "--engine", "ray"])
+    assert result.exit_code == 1 and isinstance(result.exception, SystemExit)
+    assert reason in " ".join(result.output.split())
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("inputs", [["s3://bucket/a.txt", "out"], ["a.txt", "s3://b"]])
+def test_processes_of_this_machine_refuse_urls(inputs: List[str], folder: Path) -> None:
+    words = ["lstm-tagger", "corpus", str(folder / "model"), *inputs]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 1 and isinstance(result.exception, SystemExit)
+    assert "--engine ray" in result.output
