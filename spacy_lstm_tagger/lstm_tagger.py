@@ -63,6 +63,7 @@ from .training.annotation import Annotation, UnknownTagError, read_annotation
 from .training.build_vocabulary import find_encoders, set_vocabulary
 from .training.crf_loss import crf_loss, imitation_loss
 from .training.joined import is_joined
+from .training.parameters import make_writable
 from .training.softmax_loss import softmax_loss, validate_label_smoothing
 
 default_model_config = """
@@ -570,6 +571,26 @@ class LSTMTagger(Tagger):
         prefix = self.cfg["neg_prefix"]
         return sorted({split_negation(tag, prefix)[0] for tag in tags if tag})
 
+    def update(
+        self,
+        examples: Iterable[Example],
+        *,
+        drop: float = 0.0,
+        sgd: Optional[Optimizer] = None,
+        losses: Optional[Dict[str, float]] = None,
+    ) -> Dict[str, float]:
+        """Learn from a batch of examples, as spaCy's `tagger` does. Weights that can't
+        be written to, as they come out of another process, are copied first.
+
+        examples (Iterable[Example]): A batch of examples.
+        drop (float): The dropout rate.
+        sgd (Optional[Optimizer]): The optimizer.
+        losses (Optional[Dict[str, float]]): Losses to update, keyed by name.
+        RETURNS (Dict[str, float]): The updated losses.
+        """
+        make_writable(self.model)
+        return super().update(examples, drop=drop, sgd=sgd, losses=losses)
+
     def rehearse(
         self,
         examples: Iterable[Example],
@@ -597,6 +618,7 @@ class LSTMTagger(Tagger):
         if self.is_resizable and teacher.maybe_get_dim("nO") != len(self.labels):
             # Labels were added: a teacher needs the same tags as its student.
             teacher.attrs["resize_output"](teacher, len(self.labels))
+        make_writable(self.model)
         set_dropout_rate(teacher, 0.0)
         if not self.model.has_ref("crf"):
             return super().rehearse(examples, drop=drop, sgd=sgd, losses=losses)

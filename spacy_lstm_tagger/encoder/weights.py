@@ -29,11 +29,15 @@ def save_encoder(encoder: Optional[WordCharEncoder]) -> bytes:
         return NOT_INITIALIZED
     vocabulary = encoder.vocabulary
     tensors = {k: v.cpu().contiguous() for k, v in encoder.state_dict().items()}
-    # torch has few operations on unsigned numbers: the bits are stored as signed.
-    tensors[WORDS] = torch.from_numpy(vocabulary.words.view("int64"))
-    tensors[COUNTS] = torch.from_numpy(vocabulary.word_counts)
-    tensors[CHARACTERS] = torch.from_numpy(vocabulary.characters)
-    tensors[FROM_SAMPLE] = torch.tensor(vocabulary.from_sample, device="cpu")
+    arrays = {
+        # torch has few operations on unsigned numbers: the bits are stored as signed.
+        WORDS: vocabulary.words.view("int64"),
+        COUNTS: vocabulary.word_counts,
+        CHARACTERS: vocabulary.characters,
+        FROM_SAMPLE: vocabulary.from_sample,
+    }
+    # Copies: torch warns of arrays that can't be written to, as in a worker's memory.
+    tensors.update({k: torch.tensor(v, device="cpu") for k, v in arrays.items()})
     return save(tensors)
 
 

@@ -125,7 +125,7 @@ class WordCharEncoder(nn.Module):
         self.whitespace = nn.Parameter(torch.zeros(width, **FACTORY))
         nn.init.normal_(self.word_embedding.weight, std=0.1)
         nn.init.zeros_(self.word_embedding.weight[UNKNOWN_WORD])
-        counts = torch.from_numpy(vocabulary.word_counts).float()
+        counts = torch.tensor(vocabulary.word_counts, **FACTORY)
         unknown_rate = functional.pad(word_dropout / (word_dropout + counts), (1, 0))
         self.unknown_rate: Tensor
         self.register_buffer("unknown_rate", unknown_rate, persistent=False)
