@@ -766,6 +766,9 @@ class LSTMTagger(Tagger):
         # Damaged msgpack fails in many ways, depending on where the damage is.
         try:
             yield
+            for label in self.labels:
+                # For good: what is first added in a memory zone goes when that ends.
+                self.vocab.strings.add(label)
             self._compile_dictionary()
             n_scores = self.model.maybe_get_dim("nO")
             are_loaded = not {"cfg", "model"}.intersection(exclude)
