@@ -1,12 +1,18 @@
 """The parts that all benchmarks share: data, training, accuracy, timing and tables."""
 
 import gc
+import os
+import platform
+import re
 import shutil
 import statistics
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from datetime import date
+from importlib.metadata import version
+from multiprocessing import get_context
 from pathlib import Path
 from typing import (
     Any,
@@ -51,6 +57,7 @@ TAGGER, TAGGER_DOCUMENTS, TAGGER_BILSTM = "tagger", "tagger-documents", "tagger-
 CRFSUITE = "crfsuite"
 
 Key = TypeVar("Key", bound=Hashable)
+Result = TypeVar("Result")
 # The first call prepares a task, and takes no part in the time. The second performs it.
 Task = Callable[[], Callable[[], object]]
 Row = Dict[str, Any]
@@ -302,6 +309,40 @@ def time_in_turns(
             seconds[key].append(time.perf_counter() - start)
     gc.unfreeze()
     return {key: numpy.asarray(times[1:]) for key, times in seconds.items()}
+
+
+def run_alone(function: Callable[..., Result], *arguments: Any) -> Result:
+    """Call a function in a new process, with nothing in it but what all benchmarks
+    import."""
+    context = get_context("forkserver")
+    context.set_forkserver_preload(["benchmarks.common"])
+    with ProcessPoolExecutor(1, mp_context=context) as pool:
+        return pool.submit(function, *arguments).result()
+
+
+def mebibytes(field: str) -> int:
+    """Return the memory of this process by a field of /proc/self/status: "VmRSS" is
+    what it has now, "VmHWM" the most that it has had.
+
+    Not `ru_maxrss`, which counts the process that this one was started by, too."""
+    status = Path("/proc/self/status").read_text(encoding="utf8")
+    (kibibytes,) = re.findall(rf"^{field}:\s*(\d+) kB", status, re.MULTILINE)
+    return round(int(kibibytes) / 1024)
+
+
+def describe_machine() -> Dict[str, str]:
+    """Return the date, the processor and the versions of what matters."""
+    info = Path("/proc/cpuinfo").read_text(encoding="utf8")
+    names = re.findall("model name\\s*: (.*)", info) or [platform.machine()]
+    packages = ("spacy", "thinc", "torch", "numpy")
+    return {
+        "date": date.today().isoformat(),
+        "CPU": f"{names[0]}, {os.cpu_count()} cores",
+        "versions": ", ".join(
+            [f"Python {platform.python_version()}"]
+            + [f"{name} {version(name)}" for name in packages]
+        ),
+    }
 
 
 def exhaust(items: Iterable[object]) -> None:

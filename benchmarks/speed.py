@@ -8,14 +8,8 @@ where the memory of a process can be asked for.
 """
 
 import os
-import platform
-import re
-from concurrent.futures import ProcessPoolExecutor
-from datetime import date
 from functools import partial
-from importlib.metadata import version
 from itertools import cycle, islice
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence
 
@@ -37,10 +31,13 @@ from .common import (
     Task,
     choose_pipelines,
     copy_tokens,
+    describe_machine,
     exhaust,
     find_hits,
     format_table,
+    mebibytes,
     percent,
+    run_alone,
     time_in_turns,
     train_all,
 )
@@ -286,16 +283,13 @@ def compare_memory(
 ) -> List[Row]:
     """Return the most memory of a process that tags texts, by the Docs of a batch."""
     texts = [doc.text for doc in docs]
-    # A new process for each, with nothing in it but what all of them import.
-    context = get_context("forkserver")
-    context.set_forkserver_preload(["benchmarks.common"])
     rows: List[Row] = []
     for name in tqdm(names, desc="memory"):
         row: Row = {"pipeline": name}
         for size in (BATCH_SIZES[0], BATCH_SIZES[-1]):
-            with ProcessPoolExecutor(1, mp_context=context) as pool:
-                future = pool.submit(peak_memory, bench, name, texts, size)
-                row[f"batches of {size} (MiB)"] = future.result()
+            row[f"batches of {size} (MiB)"] = run_alone(
+                peak_memory, bench, name, texts, size
+            )
         rows.append(row)
     return rows
 
@@ -303,26 +297,15 @@ def compare_memory(
 def peak_memory(bench: Bench, name: str, texts: List[str], batch_size: int) -> int:
     """Tag texts, and return the most MiB that this process has had in memory."""
     exhaust(bench.load(name).pipe(texts, batch_size=batch_size))
-    # Not `ru_maxrss`, which counts the process that this one was started by, too.
-    status = Path("/proc/self/status").read_text(encoding="utf8")
-    (kibibytes,) = re.findall(r"^VmHWM:\s*(\d+) kB", status, re.MULTILINE)
-    return round(int(kibibytes) / 1024)
+    return mebibytes("VmHWM")
 
 
 def describe_run(
     docs: Sequence[Doc], repeats: int, load_before: float
 ) -> Dict[str, str]:
     """Return the machine and the circumstances of the measurements."""
-    info = Path("/proc/cpuinfo").read_text(encoding="utf8")
-    names = re.findall("model name\\s*: (.*)", info) or [platform.machine()]
-    packages = ("spacy", "thinc", "torch", "numpy")
     return {
-        "date": date.today().isoformat(),
-        "CPU": f"{names[0]}, {os.cpu_count()} cores",
-        "versions": ", ".join(
-            [f"Python {platform.python_version()}"]
-            + [f"{name} {version(name)}" for name in packages]
-        ),
+        **describe_machine(),
         "rounds": str(repeats),
         "text": f"{count_words(docs)} words in {len(docs)} Docs",
         "load average": f"{load_before:.2f} before, {os.getloadavg()[0]:.2f} after",

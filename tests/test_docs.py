@@ -31,6 +31,8 @@ SHORTER = {
     # Another plot, not the one that is committed.
     "benchmarks.speed": "--max-steps 2 --stock-max-steps 2 --pipelines "
     "tagger,crfsuite,fast --repeats 1 --docs 10 --plot speed.svg",
+    "benchmarks.memory": "--max-steps 2 --stock-max-steps 2 --pipelines tagger,fast "
+    "--words 400",
     "benchmarks.decoding": "--seeds 1 --max-steps 2",
 }
 # Part of what each command has to print, by how it begins: special cases first.
@@ -58,6 +60,7 @@ EXPECTED = {
     "spacy pretrain": "Successfully finished pretrain",
     "benchmarks.accuracy": "| tagger-documents |",
     "benchmarks.speed": "| fast |",
+    "benchmarks.memory": "| fast |",
     "benchmarks.decoding": "| crf posterior |",
 }
 # Files that commands have to leave behind, by how they begin.

@@ -28,6 +28,7 @@ from taggers import get_tagger
 from thinc.api import Adam, Model
 from util import (
     SMALL,
+    TESTS,
     TRAIN_DATA,
     all_weights,
     encoder_of,
@@ -35,6 +36,7 @@ from util import (
     make_examples,
     make_trained,
     make_untrained,
+    run_script,
     same_weights,
     tag_all,
     tags_of,
@@ -42,7 +44,6 @@ from util import (
 
 from spacy_lstm_tagger.lstm_tagger import LSTMTagger
 
-TESTS = Path(__file__).parent
 WORDS, TAGS = TRAIN_DATA[0]
 Data = Sequence[Tuple[List[str], Optional[List[str]]]]
 
@@ -60,19 +61,6 @@ def initialized(data: Data, **settings: Any) -> Language:
 def softmax(logits: NDArray) -> NDArray:
     powers = numpy.exp(logits - logits.max(axis=1, keepdims=True))
     return powers / powers.sum(axis=1, keepdims=True)
-
-
-def run_script(script: str, timeout: int = 600) -> str:
-    """Run a script in a process of its own, which a deadlock can't outlive."""
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(script)],
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-        cwd=TESTS,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 # The factory.

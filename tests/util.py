@@ -2,6 +2,10 @@
 
 import copy
 import multiprocessing
+import os
+import subprocess
+import sys
+import textwrap
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
@@ -18,6 +22,7 @@ from typer.testing import CliRunner
 
 from spacy_lstm_tagger.encoder.layer import run_network
 
+TESTS = Path(__file__).parent
 # The settings of an lstm_tagger that is trained in a second.
 SMALL: Dict[str, Any] = {
     "model": {
@@ -175,6 +180,22 @@ def run_spacy(*arguments: Any) -> str:
         raise result.exception
     assert result.exit_code == 0, result.output
     return result.output
+
+
+def run_script(script: str, timeout: int = 600, cwd: Path = TESTS) -> str:
+    """Run a script in a process of its own, which a deadlock can't outlive, and return
+    what it prints. It can import what tests can."""
+    path = [str(TESTS), os.environ.get("PYTHONPATH")]
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)],
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, path))},
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def run_forked(*arguments: Any) -> Optional[int]:
