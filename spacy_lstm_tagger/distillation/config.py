@@ -8,11 +8,10 @@ from spacy.training import Example
 from thinc.api import Config
 
 from ..tags.negation import split_negation
-from .teacher import TEACHER_TAGS
 
 SHUFFLE_BUFFER = 2000
 BUILD_VOCABULARY = "spacy_lstm_tagger.build_vocabulary.v1"
-TAGGER, CRF = "lstm_tagger", "spacy_lstm_tagger.LSTMCRFTagger.v1"
+TAGGER = "lstm_tagger"
 
 
 def make_student_config(
@@ -68,9 +67,6 @@ def make_student_config(
             "path": str(labels),
             "require": True,
         }
-        component = student["components"][name]
-        if component["model"]["@architectures"] != CRF:
-            component["teacher_attribute"] = TEACHER_TAGS
     return student
 
 

@@ -2,7 +2,7 @@
 
 import copy
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any, Dict, Optional
 
 import pytest
 import spacy
@@ -11,7 +11,6 @@ from spacy.tokens import Doc
 from spacy.training import Example
 from spacy.util import load_config, load_model_from_config
 from spacy.vocab import Vocab
-from taggers import CRF
 from thinc.api import Config
 
 from spacy_lstm_tagger.distillation.config import collect_tags, make_student_config
@@ -81,15 +80,14 @@ def test_other_settings_of_initialization_are_kept() -> None:
     assert found["tag_dictionary_min_count"] == 3
 
 
-def test_a_student_learns_the_probabilities_of_its_teacher() -> None:
-    component = make_student()["components"]["lstm_tagger"]
-    assert component["teacher_attribute"] == TEACHER_TAGS
-
-
-def test_a_student_with_a_crf_learns_the_tags_of_its_teacher() -> None:
-    component = make_student(make_config("crf.cfg"))["components"]["lstm_tagger"]
-    assert component["model"]["@architectures"] == CRF
-    assert component.get("teacher_attribute") is None
+@pytest.mark.parametrize("attribute", [None, TEACHER_TAGS])
+def test_a_student_learns_tags_or_probabilities_as_its_config_says(
+    attribute: Optional[str],
+) -> None:
+    config = make_config()
+    config["components"]["lstm_tagger"]["teacher_attribute"] = attribute
+    component = make_student(config)["components"]["lstm_tagger"]
+    assert component["teacher_attribute"] == attribute
 
 
 def test_another_name_of_the_training_corpus_is_found() -> None:
