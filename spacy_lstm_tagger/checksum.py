@@ -1,4 +1,4 @@
-"""A checksum of the weights of a component that is saved to a directory."""
+"""Checksums of what is saved to a directory."""
 
 import hashlib
 from pathlib import Path
@@ -19,6 +19,15 @@ def verify_checksum(path: Union[str, Path]) -> None:
     recorded = Path(path) / CHECKSUM
     if recorded.exists() and recorded.read_text() != _checksum(path):
         raise ValueError(f"the file '{WEIGHTS}' does not match '{CHECKSUM}'")
+
+
+def checksum_folder(path: Path) -> str:
+    """Return the checksum of all files in a folder, and of their names."""
+    checksum = hashlib.sha256()
+    for file in sorted(file for file in path.rglob("*") if file.is_file()):
+        checksum.update(file.relative_to(path).as_posix().encode("utf8"))
+        checksum.update(file.read_bytes())
+    return checksum.hexdigest()
 
 
 def _checksum(path: Union[str, Path]) -> str:

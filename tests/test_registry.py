@@ -92,6 +92,7 @@ THIRD_PARTY_OF_FILES = {
     "arrays.py": {"numpy"},
     "compat.py": {"spacy", "thinc", "torch"},
     "conllu.py": {"spacy"},
+    "corpus/cluster.py": {"pyarrow", "ray"},
     "encoder/spacing.py": {"numpy"},
     "encoder/vocabulary.py": {"numpy"},
     "encoder/windows.py": {"numpy"},
@@ -187,8 +188,9 @@ def test_what_other_packages_have_inside_is_imported_only_where_it_is_needed() -
     assert run_python(code) == "set()"
 
 
-# Not private: where spaCy keeps custom attributes, and a method of named tuples.
-PUBLIC = {"_", "_replace"}
+# Not private: where spaCy keeps custom attributes, a method of named tuples, and how a
+# process ends at once.
+PUBLIC = {"_", "_replace", "_exit"}
 
 
 @pytest.mark.parametrize("name", [f for f in FILES if f != "compat.py"])

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Dict, List
 
 import typer
 from wasabi import Printer
-from weasel.util import get_checksum
 
+from ..checksum import checksum_folder
 from ..corpus.options import CONFIDENCES, Documents, Engine, Format
 from ..files import check_settings
 from ..progress import make_byte_bar
@@ -103,7 +103,7 @@ def corpus_cli(
     # Each process loads it by itself. Here, to see that it can be.
     nlp, _ = load_tagger(msg, model, code_path=code_path, use_gpu=-1, silent=True)
     settings = {
-        "model": get_checksum(nlp.path),
+        "model": checksum_folder(nlp.path),
         "columns": wanted,
         "text_column": text_column,
         "documents": documents.value,
