@@ -300,6 +300,7 @@ STUDENT = {
     "training.patience": 4000,
     "training.eval_frequency": 500,
     f"{TOK2VEC}.word_dropout": 1.0,
+    f"{TOK2VEC}.input_dropout": 2.0,
     f"{TOK2VEC}.min_word_count": 10,
     f"{TOK2VEC}.min_character_count": 10,
     f"{TOK2VEC}.precision": "auto",
