@@ -160,6 +160,8 @@ class Reader:
             patch.chdir(self.folder)
             # Wheels are built without downloads, with what is installed.
             patch.setenv("PIP_NO_INDEX", "1")
+            # Spark takes that of the PATH, which is another one.
+            patch.setenv("PYSPARK_PYTHON", sys.executable)
             if step.kind == "command":
                 return run_command(step.text, self.folder)
             if step.kind == "example":
