@@ -18,7 +18,8 @@ from util import make_trained, run_spacy, tags_of
 
 # Adds the commands to spaCy's, as its entry point does.
 import spacy_lstm_tagger.cli
-from spacy_lstm_tagger.cli.formats import format_conllu, format_table, format_tsv
+from spacy_lstm_tagger.cli.formats import format_table, format_tsv
+from spacy_lstm_tagger.conllu import format_conllu
 
 TEXT = "The dog ate the apple"
 OTHER_TEXT = "Everybody didn't read that book"
@@ -155,7 +156,7 @@ def make_annotated() -> Doc:
 
 
 def test_conllu_has_sentences_what_is_set_and_no_whitespace_tokens() -> None:
-    assert format_conllu(make_annotated(), 7) == (
+    assert format_conllu(make_annotated(), "7") == (
         "# sent_id = 7-1\n"
         "# text = He didn't go.\n"
         "1\tHe\the\tPRON\tPRP\tCase=Nom|Number=Sing\t_\t_\t_\t_\n"
@@ -175,7 +176,7 @@ def test_conllu_has_sentences_what_is_set_and_no_whitespace_tokens() -> None:
 
 def test_conllu_of_whitespace_is_empty() -> None:
     doc = Doc(spacy.blank("en").vocab, words=[" ", "\n"])
-    assert format_conllu(doc, 1) == ""
+    assert format_conllu(doc, "1") == ""
 
 
 def test_spacy_reads_the_conllu_that_tag_writes(
@@ -295,8 +296,8 @@ def test_the_texts_of_a_file_are_tagged_as_they_are_read(
             n_read += 1
             yield text
 
-    def format_and_count(doc: Doc, number: int) -> str:
-        n_ahead.append(n_read - number)
+    def format_and_count(doc: Doc, name: str) -> str:
+        n_ahead.append(n_read - int(name))
         return ""
 
     monkeypatch.setattr(spacy_lstm_tagger.cli.tag, "read_texts", count_texts)
