@@ -63,7 +63,7 @@ def test_threads_that_tag_new_words_get_what_one_thread_gets(
 
 
 FORKING = """
-    import json, os, signal, threading
+    import json, os, signal
     from concurrent.futures import ThreadPoolExecutor
 
     import spacy
@@ -89,15 +89,8 @@ FORKING = """
         with open(path, "w") as file:
             json.dump([tag_in_threads(), torch.get_num_threads()], file)
 
-    def tag_until(event):
-        while not event.is_set():
-            tag()
-
-    is_over = threading.Event()
-    busy = threading.Thread(target=tag_until, args=(is_over,))
-    if {when!r} == "busy":
-        tag_in_threads()
-        busy.start()
+    if {when!r} == "used":
+        tag()
     workers = []
     for i in range(2):
         worker = os.fork()
@@ -110,18 +103,17 @@ FORKING = """
                 os._exit(status)
         workers.append(worker)
     statuses = [os.waitpid(worker, 0)[1] for worker in workers]
-    is_over.set()
     print(json.dumps([statuses, tag()]))
 """
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
-@pytest.mark.parametrize("when", ["loaded", "busy"])
+@pytest.mark.parametrize("when", ["loaded", "used"])
 def test_forked_workers_tag_in_threads_as_their_parent_does(
     folder: Path, when: str
 ) -> None:
-    """`busy` is a parent that has tagged in threads, and tags in one at the moment of
-    the fork. A worker has one thread of torch for each of its own."""
+    """`used` is a parent that has tagged. A worker has one thread of torch for each of
+    its own."""
     script = FORKING.format(texts=[*TEXTS, LONG_TEXT], when=when)
     statuses, alone = json.loads(run_script(script, cwd=folder))
     assert statuses == [0, 0]
