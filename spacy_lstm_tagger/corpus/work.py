@@ -115,16 +115,19 @@ def do_jobs(plan: Plan, jobs: Iterable[Job], n_workers: int) -> Iterator[Done]:
                     future.result()
                 more = islice(waiting, len(ended))
                 running |= {pool.submit(_do, job) for job in more}
-        except BrokenProcessPool:
-            raise ProcessKilled(
-                "A process was killed, perhaps for want of memory. The same command "
-                "goes on: with fewer '--workers', it needs less."
-            ) from None
-        finally:
-            # There may be hours of work left when there is an error or Ctrl-C.
+        except BaseException as error:
+            # There may be hours of work left when there is an error or Ctrl-C. Where
+            # there is none, the processes end by themselves: Python fails at its exit
+            # if that is not waited for.
             pool.shutdown(wait=False, cancel_futures=True)
             for process in multiprocessing.active_children():
                 process.terminate()
+            if isinstance(error, BrokenProcessPool):
+                raise ProcessKilled(
+                    "A process was killed, perhaps for want of memory. The same "
+                    "command goes on: with fewer '--workers', it needs less."
+                ) from None
+            raise
 
 
 def remove_leftovers(output_dir: Path) -> None:
