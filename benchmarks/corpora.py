@@ -8,12 +8,12 @@ where the memory of a process can be asked for.
 """
 
 import os
+import re
 import shutil
 import statistics
 import subprocess
 import sys
 import time
-from datetime import date
 from itertools import product
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Tuple
@@ -21,7 +21,7 @@ from typing import Dict, List, NamedTuple, Tuple
 import srsly
 import typer
 
-from .common import Row, format_table
+from .common import Row, describe_machine, format_table
 
 MEGABYTE = 1_000_000
 # What `getrusage` counts memory in.
@@ -29,9 +29,11 @@ RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
 
 class Run(NamedTuple):
-    """How long a run took, and the most bytes that one of its processes has had."""
+    """How long a run took, the words that it tagged, and the most bytes that one of its
+    processes has had."""
 
     seconds: float
+    n_words: int
     n_bytes: int
 
 
@@ -58,10 +60,10 @@ def main(
             )
             runs.setdefault((size, n), []).append(run)
     rows = [describe(runs, size, n) for size, n in runs]
-    load = os.getloadavg()[0]
-    facts = {"date": date.today().isoformat(), "cores": os.cpu_count(), "load": load}
+    facts = {**describe_machine(), "rounds": str(repeats)}
     srsly.write_json(work_dir / "corpora.json", {"run": facts, "rows": rows})
-    print(f"{facts}\n\n{format_table(rows)}")
+    print("\n".join(f"- {key}: {value}" for key, value in facts.items()))
+    print(f"\n{format_table(rows)}")
 
 
 def repeat(text: Path, n_bytes: int, path: Path) -> Path:
@@ -83,12 +85,17 @@ def tag(model: Path, corpus: Path, output_dir: Path, n_workers: int) -> Run:
     command = [sys.executable, "-m", "spacy", "lstm-tagger", "corpus", str(model)]
     command += [str(corpus), str(output_dir), "--workers", str(n_workers)]
     start = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    # The most of it and of all processes that it has started.
-    _, status, usage = os.wait4(process.pid, 0)
-    if status != 0:
+    with (output_dir.parent / "printed.txt").open("w+", encoding="utf8") as printed:
+        process = subprocess.Popen(command, stdout=printed)
+        # The most of it and of all processes that it has started.
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - start
+        printed.seek(0)
+        found = re.search(r"Tagged ([\d,]+) words", printed.read())
+    if status != 0 or found is None:
         raise RuntimeError(f"Failed: {' '.join(command)}")
-    return Run(time.perf_counter() - start, usage.ru_maxrss * RSS_UNIT)
+    n_words = int(found[1].replace(",", ""))
+    return Run(seconds, n_words, usage.ru_maxrss * RSS_UNIT)
 
 
 def describe(runs: Dict[Tuple[int, int], List[Run]], size: int, n: int) -> Row:
@@ -101,6 +108,7 @@ def describe(runs: Dict[Tuple[int, int], List[Run]], size: int, n: int) -> Row:
         "MB": size,
         "workers": n,
         "seconds": statistics.median(run.seconds for run in found),
+        "words/s": round(statistics.median(r.n_words / r.seconds for r in found)),
         f"x {first_n}": statistics.median(
             b.seconds / a.seconds for a, b in zip(found, slower)
         ),

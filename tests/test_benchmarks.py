@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy
 import pytest
 import spacy
+import srsly
 from spacy.tokens import Doc
+from util import make_trained
 
 PROJECT = Path(__file__).parents[1]
 
@@ -18,7 +20,7 @@ sys.path.append(str(PROJECT))
 with pytest.MonkeyPatch.context() as patch:
     for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         patch.setenv(variable, "1")
-    from benchmarks import common, crfsuite, speed
+    from benchmarks import common, corpora, crfsuite, speed
 
 SAMPLE = PROJECT / "assets" / "sample"
 
@@ -107,3 +109,29 @@ def test_each_round_begins_with_another_task_and_the_first_does_not_count() -> N
     seconds = common.time_in_turns(tasks, 2, "test")
     assert "".join(called) == "abcbcacab"
     assert all(times.shape == (2,) for times in seconds.values())
+
+
+def test_corpora_are_tagged_in_all_sizes_and_numbers_of_processes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("pyarrow")
+    make_trained().to_disk(tmp_path / "model")
+    (tmp_path / "texts.txt").write_text("The dog ate .\nA cat\n")
+    # Of lines of 14 and 6 bytes, five are the first to have as many.
+    monkeypatch.setattr(corpora, "MEGABYTE", 50)
+    work = tmp_path / "work"
+    corpora.main(
+        tmp_path / "model", tmp_path / "texts.txt", work, sizes="1,2", repeats=1
+    )
+    rows = srsly.read_json(work / "corpora.json")["rows"]
+    assert [(row["MB"], row["workers"]) for row in rows] == [
+        *((1, 1), (1, 2), (2, 1), (2, 2)),
+    ]
+    assert (work / "1.txt").read_text() == "The dog ate .\nA cat\n" * 2 + (
+        "The dog ate .\n"
+    )
+    assert [row["x 1"] for row in rows[::2]] == [1.0, 1.0]
+    assert [row["/ 1 MB"] for row in rows[:2]] == [1.0, 1.0]
+    assert all(row["words/s"] > 0 for row in rows)
+    # Python and spaCy alone take as many MiB.
+    assert all(row["memory of a process (MiB)"] > 100 for row in rows)

@@ -26,7 +26,7 @@ from .options import Documents
 from .parts import JSONL, PARQUET, TEXT, Job, Source, find_separator
 
 PATH_COLUMN = "path"
-# Rows of Parquet that are read at a time.
+# Rows of a table that are read or tagged at a time.
 N_ROWS = 10_000
 # Bytes that are read to see what fields there are.
 MAX_FIRST_LINE = 65_536

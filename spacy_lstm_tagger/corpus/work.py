@@ -8,7 +8,7 @@ import threading
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from ..compat import spacy_cli
 from .options import TOKENS, Documents, Format
 from .parts import Job
-from .reading import Part, read_parts
+from .reading import N_ROWS, Part, read_parts
 from .tables import ERROR, TableTagger
 from .writing import write_tables
 
@@ -165,7 +165,7 @@ def _do_part(plan: Plan, job: Job, part: Part) -> Done:
     errors: List[str] = []
 
     def tag() -> Iterator[pa.Table]:
-        for table in part.read():
+        for table in chain.from_iterable(map(_slice, part.read())):
             tagged = plan.tagger(table)
             lengths = pc.list_value_length(tagged.column(TOKENS))
             counts.append((pc.sum(lengths).as_py() or 0, len(tagged)))
@@ -174,11 +174,17 @@ def _do_part(plan: Plan, job: Job, part: Part) -> Done:
 
     try:
         write_tables(path, plan.format, tag())
-    except (ValueError, NotImplementedError, RecursionError) as error:
+    except (ValueError, pa.ArrowNotImplementedError, RecursionError) as error:
         return Done(place, part.n_bytes, problem=str(error), is_readable=False)
     n_words, n_texts = map(sum, zip(*counts))
     problem = errors[0] if errors else None
     return Done(place, part.n_bytes, n_words, n_texts, len(errors), problem)
+
+
+def _slice(table: pa.Table) -> Iterator[pa.Table]:
+    """Cut a table into smaller ones. What is made of it is larger than its texts."""
+    for start in range(0, max(1, len(table)), N_ROWS):
+        yield table.slice(start, N_ROWS)
 
 
 def _describe(job: Job, number: int) -> str:

@@ -46,7 +46,11 @@ def debug(
 
 
 @pytest.mark.parametrize(
-    "config", ["crf", "default", "demo", "fast", "gpu", "static_vectors"]
+    "config",
+    [
+        *("accurate", "crf", "default", "demo", "fast", "gpu", "small"),
+        "static_vectors",
+    ],
 )
 def test_our_configs_are_good(config: str, tmp_path: Path) -> None:
     (tmp_path / "vectors").mkdir()

@@ -25,7 +25,7 @@ pq = pytest.importorskip("pyarrow.parquet")
 
 # Adds its commands to spaCy's.
 import spacy_lstm_tagger.cli  # noqa: E402, F401
-from spacy_lstm_tagger.corpus import parts, writing  # noqa: E402
+from spacy_lstm_tagger.corpus import parts, work, writing  # noqa: E402
 from spacy_lstm_tagger.corpus.options import Documents, Format  # noqa: E402
 from spacy_lstm_tagger.corpus.parts import cut_sources, find_sources  # noqa: E402
 from spacy_lstm_tagger.corpus.tables import TableTagger  # noqa: E402
@@ -260,6 +260,25 @@ def test_json_that_has_no_place_in_a_table_is_a_part_that_can_not_be_read(
     (done,) = do_all(make_plan(folder, tmp_path / "out"), tmp_path / "a.jsonl")
     assert not done.is_readable and done.problem
     assert not contents(tmp_path / "out")
+
+
+def test_a_part_is_tagged_in_tables_of_few_rows(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: List[int] = []
+    tag = TableTagger.__call__
+
+    def count(tagger: TableTagger, table: Any) -> Any:
+        sizes.append(len(table))
+        return tag(tagger, table)
+
+    monkeypatch.setattr(work, "N_ROWS", 2)
+    monkeypatch.setattr(TableTagger, "__call__", count)
+    path = folder / "texts" / "a.txt"
+    do_all(make_plan(folder, tmp_path), path)
+    assert len(sizes) > 2 and max(sizes) == 2
+    nlp = spacy.load(folder / "model")
+    assert read_tags(tmp_path) == expected_tags(nlp, path)
 
 
 def test_white_space_is_no_token_of_conllu(folder: Path, tmp_path: Path) -> None:
