@@ -255,7 +255,7 @@ def _parse(
 
 def _read_part(part: Part, name: str, tagger: TableTagger) -> pa.Table:
     try:
-        (table,) = part.read()
+        table = pa.concat_tables(part.read())
         # The fields of JSON may differ from part to part.
         if table.num_rows:
             tagger.extend_schema(table.schema)

@@ -4,6 +4,7 @@ import json
 import re
 from contextlib import contextmanager
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import (
     IO,
@@ -159,10 +160,27 @@ def _read_text(
 ) -> Iterator[pa.Table]:
     found = (
         _decode(document, f"Document {i} of the part").strip("\r\n")
-        for i, document in enumerate(separator.split(data), 1)
+        for i, document in enumerate(_split(data, separator), 1)
     )
-    texts = [text for text in found if text.strip()]
-    yield pa.table({text_column: pa.array(texts, pa.string())})
+    texts = (text for text in found if text.strip())
+    rows = list(islice(texts, N_ROWS))
+    # There may be none.
+    yield _make_texts(rows, text_column)
+    while rows := list(islice(texts, N_ROWS)):
+        yield _make_texts(rows, text_column)
+
+
+def _make_texts(texts: List[str], text_column: str) -> pa.Table:
+    return pa.table({text_column: pa.array(texts, pa.string())})
+
+
+def _split(data: bytes, separator: "re.Pattern[bytes]") -> Iterator[bytes]:
+    """Split bytes at separators, one piece after the other."""
+    start = 0
+    for found in separator.finditer(data):
+        yield data[start : found.start()]
+        start = found.end()
+    yield data[start:]
 
 
 def _read_jsonl(data: bytes) -> Iterator[pa.Table]:
