@@ -300,14 +300,16 @@ STUDENT = {
     "training.patience": 4000,
     "training.eval_frequency": 500,
     f"{TOK2VEC}.word_dropout": 1.0,
-    f"{TOK2VEC}.input_dropout": 2.0,
-    f"{TOK2VEC}.min_word_count": 10,
+    "training.batcher.size": 1600,
+    f"{TOK2VEC}.input_dropout": 1.0,
+    f"{TOK2VEC}.layer_dropout": 1.0,
+    f"{TOK2VEC}.min_word_count": 3,
     f"{TOK2VEC}.min_character_count": 10,
     f"{TOK2VEC}.precision": "auto",
 }
 # All settings that are others than those of default.cfg.
 DIFFERENCES: Dict[str, Dict[str, Any]] = {
-    "accurate": {**STUDENT, f"{TOK2VEC}.width": 192, f"{TOK2VEC}.depth": 2},
+    "accurate": {**STUDENT, f"{TOK2VEC}.width": 320},
     "crf": {
         "components.lstm_tagger.label_smoothing": 0.0,
         f"{MODEL}.@architectures": "spacy_lstm_tagger.LSTMCRFTagger.v1",
@@ -386,7 +388,7 @@ DIFFERENCES: Dict[str, Dict[str, Any]] = {
         f"{TOK2VEC}.width": "${components.tok2vec.model.width}",
         f"{TOK2VEC}.upstream": "*",
     },
-    "small": {**STUDENT, f"{TOK2VEC}.width": 64},
+    "small": {**STUDENT, f"{TOK2VEC}.width": 48},
     "static_vectors": {
         "paths.vectors": "my_vectors",
         f"{TOK2VEC}.include_static_vectors": True,

@@ -311,14 +311,14 @@ def test_what_a_student_can_not_be_or_have_is_refused(
 def test_a_student_may_have_rules_beside_it(tmp_path: Path) -> None:
     config = init(tmp_path, "--distillation", "--pipeline", "sentencizer,lstm_tagger")
     assert config["nlp"]["pipeline"] == ["sentencizer", "lstm_tagger"]
-    assert encoder_in(config)["min_word_count"] == 10
+    assert encoder_in(config)["min_word_count"] == 3
 
 
 def test_batches_of_a_student_are_no_smaller_for_little_data_of_its_own(
     tmp_path: Path, data: Path
 ) -> None:
     config = init(tmp_path, "--distillation", "--train", data)
-    assert config["training"]["batcher"]["size"] == 800
+    assert config["training"]["batcher"]["size"] == 1600
 
 
 def test_the_command_for_a_student_distills(
