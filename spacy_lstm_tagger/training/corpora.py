@@ -54,8 +54,8 @@ def create_mixed_corpus(
 
     corpora (Dict[str, Callable]): Corpus readers by any names.
     proportions (Dict[str, float]): The share of the words that each of them gives.
-    shuffle_buffer (int): The number of examples that are kept to give a random one of
-        them. With 1, they come in the order of their corpora.
+    shuffle_buffer (int): The number of examples of each corpus that are kept to give a
+        random one of them. With 1, they come in the order of their corpora.
     repeat (bool): Whether each corpus begins again where it ends, for a training that
         streams (`max_epochs = -1`). Otherwise each example comes once, and the
         proportions end with the first corpus that ends.
@@ -72,11 +72,13 @@ def create_mixed_corpus(
         raise ValueError(f"'shuffle_buffer = {shuffle_buffer}' needs to be at least 1.")
 
     def read(nlp: Language) -> Iterator[Example]:
-        streams = {
-            name: _read_corpus(corpus, nlp, name, repeat=repeat)
-            for name, corpus in corpora.items()
-        }
-        return shuffle(_mix(streams, proportions), shuffle_buffer)
+        # Each for itself: in a buffer of all, a small corpus that is in the order of
+        # its sources would hardly be shuffled.
+        streams = {}
+        for name, corpus in corpora.items():
+            examples = _read_corpus(corpus, nlp, name, repeat=repeat)
+            streams[name] = shuffle(examples, shuffle_buffer)
+        return _mix(streams, proportions)
 
     return read
 

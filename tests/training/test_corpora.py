@@ -231,6 +231,19 @@ def test_with_a_buffer_of_one_each_corpus_keeps_its_order() -> None:
         assert part == [f"{name}{i}" for i in range(9)]
 
 
+def test_each_corpus_is_shuffled_whatever_its_share() -> None:
+    random.seed(0)
+    read = create_mixed_corpus(
+        {"a": make_corpus("a", [1] * 50), "b": make_corpus("b", [1] * 50)},
+        {"a": 0.1, "b": 0.9},
+        shuffle_buffer=50,
+    )
+    found = [name for name in names_of(islice(read(NLP), 100)) if name[0] == "a"]
+    assert len(found) == 10
+    # In a buffer of both, they would come from the first few.
+    assert max(int(name[1:]) for name in found) > 30
+
+
 def test_a_mixture_is_not_read_further_than_its_buffer() -> None:
     n_read = 0
 
