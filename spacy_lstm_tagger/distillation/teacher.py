@@ -1,6 +1,7 @@
 """The tags that a trained pipeline, or the vote of several, gives to texts."""
 
 from collections import defaultdict
+from itertools import islice
 from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence
 
 import numpy
@@ -37,12 +38,8 @@ class Teacher(NamedTuple):
     tagger: Optional[Tagger]
 
 
-def make_teacher(nlp: Language, n_alternatives: int) -> Teacher:
-    """Prepare a pipeline for teaching.
-
-    nlp (Language): The pipeline. Its `lstm_tagger` is told to keep alternatives.
-    n_alternatives (int): The number of tags of each token that it keeps.
-    """
+def make_teacher(nlp: Language) -> Teacher:
+    """Prepare a pipeline for teaching: its `lstm_tagger` has to keep alternatives."""
     try:
         tagger = find_tagger(nlp)
     except ValueError:
@@ -50,7 +47,6 @@ def make_teacher(nlp: Language, n_alternatives: int) -> Teacher:
     if isinstance(tagger, LSTMTagger):
         register_alternatives(TEACHER_TAGS)
         tagger.alternatives_attribute = TEACHER_TAGS
-        tagger.n_alternatives = n_alternatives
     return Teacher(nlp, tagger)
 
 
@@ -75,8 +71,13 @@ def annotate(
     RAISES (ValueError): If a teacher joins or splits the tokens of the first one.
     """
     first, *others = teachers
+    # Those who vote are asked for all tags: one may be the second of each of them.
+    limit = None if others else n_alternatives
+    for teacher in teachers:
+        if isinstance(teacher.tagger, LSTMTagger):
+            teacher.tagger.n_alternatives = limit or len(teacher.tagger.labels)
     for docs in minibatch(first.nlp.pipe(texts), first.nlp.batch_size):
-        found = [_ask(first, docs, n_alternatives)]
+        found = [_ask(first, docs, limit)]
         for teacher in others:
             copies = (copy_tokens(doc, teacher.nlp.vocab) for doc in docs)
             tagged = list(teacher.nlp.pipe(copies))
@@ -86,24 +87,28 @@ def annotate(
                     f"tokens, so it can't vote with another one. Name it first, or "
                     f"remove the component that does so."
                 )
-            found.append(_ask(teacher, tagged, n_alternatives))
+            found.append(_ask(teacher, tagged, limit))
         for doc, *opinions in zip(docs, *found):
             votes = [_vote(token, n_alternatives) for token in zip(*opinions)]
             yield _make_doc(doc, votes, min_confidence)
 
 
-def _ask(teacher: Teacher, docs: List[Doc], n_alternatives: int) -> List[List[Opinion]]:
+def _ask(
+    teacher: Teacher, docs: List[Doc], limit: Optional[int]
+) -> List[List[Opinion]]:
     """Return the opinions on the tokens of documents that the teacher has tagged."""
     tagger = teacher.tagger
     if tagger is not None and not isinstance(tagger, LSTMTagger):
         for doc, rows in zip(docs, predict_probabilities(tagger, docs)):
-            set_alternatives(doc, TEACHER_TAGS, rows, tagger.labels, n_alternatives)
+            n_tags = limit or len(tagger.labels)
+            set_alternatives(doc, TEACHER_TAGS, rows, tagger.labels, n_tags)
     # The sequence that a CRF finds may have less probable tags than the highest.
     has_chain = tagger is not None and bool(tagger.model.has_ref("crf"))
     return [_read_opinions(doc, has_chain) for doc in docs]
 
 
 def _read_opinions(doc: Doc, has_chain: bool) -> List[Opinion]:
+    """Return the opinion on each token, in which its tag is the first."""
     opinions: List[Opinion] = []
     for token, alternatives in zip(doc, read_alternatives(doc, TEACHER_TAGS)):
         opinion = dict(alternatives or [])
@@ -112,7 +117,7 @@ def _read_opinions(doc: Doc, has_chain: bool) -> List[Opinion]:
             # Nobody has taught the teacher what whitespace is.
             opinions.append({})
         elif token.tag_ in possible:
-            opinions.append(opinion)
+            opinions.append({token.tag_: opinion[token.tag_], **opinion})
         else:
             # A tag that a rule has set, against what the tagger found, is certain.
             opinions.append({token.tag_: 1.0})
@@ -121,9 +126,12 @@ def _read_opinions(doc: Doc, has_chain: bool) -> List[Opinion]:
 
 def _vote(opinions: Sequence[Opinion], n_alternatives: int) -> Opinion:
     """Return the mean of opinions on one token, with the most probable tag first. Those
-    that know nothing do not count."""
+    that know nothing do not count. The tag of a single opinion is kept, although a CRF
+    may find another one more probable at that place."""
     votes: Dict[str, float] = defaultdict(float)
     known = [opinion for opinion in opinions if opinion]
+    if len(known) == 1:
+        return dict(islice(known[0].items(), n_alternatives))
     for opinion in known:
         for tag, probability in opinion.items():
             votes[tag] += probability / len(known)

@@ -77,7 +77,7 @@ def make_stock(listens: bool = False) -> Language:
 def teach(
     *pipelines: Language, texts: Sequence[Text] = (TEXT,), k: int = 3, **settings: Any
 ) -> List[Doc]:
-    teachers = [make_teacher(nlp, k) for nlp in pipelines]
+    teachers = [make_teacher(nlp) for nlp in pipelines]
     return list(annotate(teachers, texts, n_alternatives=k, **settings))
 
 
@@ -151,6 +151,19 @@ def test_a_crf_teaches_its_marginal_probabilities() -> None:
     numpy.testing.assert_allclose(rows_of(doc, labels), expected, atol=1e-5)
 
 
+def test_a_crf_teaches_its_tags_where_others_are_more_probable() -> None:
+    nlp = few_tags()
+    text = "a b c a b"
+    tagger = get_tagger(nlp)
+    rows = tagger.predict_proba(nlp.make_doc(text))[0]
+    least = [tagger.labels[i] for i in rows.argmin(axis=1)]
+    # As a rule or the best sequence may have it.
+    add_rule(nlp, "c", least[2])
+    (doc,) = teach(nlp, texts=[text], k=len(tagger.labels))
+    assert tags_of(doc) == tags_of(nlp(text))
+    assert tags_of(doc)[2] == least[2]
+
+
 def test_a_pipeline_that_keeps_other_alternatives_teaches_as_well() -> None:
     nlp = make_untrained(config=configure(alternatives_attribute="tests_alternatives"))
     (doc,) = teach(nlp, k=2)
@@ -170,7 +183,7 @@ def test_a_component_that_only_sets_tags_is_certain() -> None:
 def test_two_taggers_in_one_pipeline_are_certain_of_what_they_set() -> None:
     nlp = make_ours()
     nlp.add_pipe("tagger", source=make_stock())
-    assert make_teacher(nlp, 3).tagger is None
+    assert make_teacher(nlp).tagger is None
     (doc,) = teach(nlp)
     assert all(list(opinion.values()) == [1.0] for opinion in opinions(doc))
 
@@ -246,6 +259,15 @@ def test_each_tag_gets_the_mean_of_the_probabilities_of_several_teachers() -> No
     (doc,) = teach(*voters, k=N_TAGS)
     numpy.testing.assert_allclose(rows_of(doc, labels), expected, atol=1e-6)
     assert tags_of(doc) == [labels[i] for i in expected.argmax(axis=1)]
+
+
+def test_votes_are_counted_before_the_most_probable_are_kept() -> None:
+    voters = make_voters()
+    labels, expected = vote_by_hand(voters)
+    (doc,) = teach(*voters, k=1)
+    assert tags_of(doc) == [labels[i] for i in expected.argmax(axis=1)]
+    found = [probability for o in opinions(doc) for probability in o.values()]
+    assert found == pytest.approx(expected.max(axis=1), abs=1e-6)
 
 
 def test_certain_teachers_have_one_vote_each() -> None:
