@@ -346,6 +346,26 @@ def test_a_vector_that_is_no_number_changes_no_other_document() -> None:
         assert numpy.isfinite(vectors).all(), doc
 
 
+def test_forms_are_read_in_few_different_numbers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """oneDNN keeps what it has prepared for each shape of a batch."""
+    nlp = make_untrained()
+    sizes = set()
+    read = torch.nn.LSTM.forward
+
+    def count(lstm: torch.nn.LSTM, X: torch.Tensor, *states: Any) -> Any:
+        sizes.add(len(X))
+        return read(lstm, X, *states)
+
+    monkeypatch.setattr(torch.nn.LSTM, "forward", count)
+    words = (f"w{i}" for i in range(20_000))
+    for n_forms in range(1, 200):
+        doc = Doc(nlp.vocab, words=[next(words) for _ in range(n_forms)])
+        get_tagger(nlp).predict([doc])
+    assert sizes == {8, 16, 32, 64, 128}
+
+
 def test_documents_of_another_vocab_are_read_by_its_lower_cased_forms(
     nlp: Language,
 ) -> None:
