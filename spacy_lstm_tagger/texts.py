@@ -3,6 +3,7 @@
 import gzip
 import json
 import lzma
+import re
 import zlib
 from pathlib import Path
 from typing import IO, Any, Callable, Dict, Iterator, List, Sequence, Tuple, Union
@@ -17,6 +18,7 @@ DECOMPRESSORS: Dict[str, Callable[..., Any]] = {".gz": gzip.open, ".xz": lzma.op
 DAMAGED = (gzip.BadGzipFile, zlib.error, lzma.LZMAError, EOFError)
 # Of the files of a folder, the others are left alone, and so are hidden ones.
 ENDINGS = (".txt", ".jsonl", ".spacy")
+WHITESPACE = re.compile(r"\s")
 
 
 def find_text_files(paths: Sequence[Path]) -> List[Path]:
@@ -85,6 +87,29 @@ def _read(file: IO[bytes], path: Path, vocab: Vocab) -> Iterator[Text]:
         except UnicodeDecodeError:
             raise ValueError(f"Line {i} is not in UTF-8.") from None
         yield _parse(text, i) if name.endswith(".jsonl") and text.strip() else text
+
+
+def cut_text(text: str, max_length: int) -> List[str]:
+    """Cut a text after white space, so that no word is cut. Only a run of characters
+    without any that is too long is cut within.
+
+    text (str): The text.
+    max_length (int): The most characters of a piece.
+    RETURNS (List[str]): The pieces, which make up the text. None of them is empty.
+    """
+    pieces: List[str] = []
+    start = 0
+    while len(text) - start > max_length:
+        end = start + max_length
+        # In the piece turned around: the first white space is the last one.
+        found = WHITESPACE.search(text[start:end][::-1])
+        if found is not None:
+            end -= found.start()
+        pieces.append(text[start:end])
+        start = end
+    if start < len(text):
+        pieces.append(text[start:])
+    return pieces
 
 
 def copy_tokens(doc: Doc, vocab: Vocab) -> Doc:

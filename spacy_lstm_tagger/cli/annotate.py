@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Dict, Iterator, List
 
 import typer
+from spacy.language import Language
 from spacy.util import load_model
-from spacy.vocab import Vocab
 from wasabi import Printer
 
+from ..checksum import checksum_folder
 from ..files import check_settings
 from ..progress import make_byte_bar
 from .app import CodePath, GpuId, lstm_tagger_cli
@@ -30,7 +31,8 @@ TEXTS_HELP = (
     ".xz)"
 )
 CONFIDENCE_HELP = (
-    "Leave out the tags of sentences whose tags have a lower probability on average"
+    "Leave out the tags of sentences whose tags have a lower probability on average. "
+    "Without a component that finds sentences, each text is one"
 )
 
 TeacherName = Annotated[str, typer.Argument(help=TEACHER_HELP)]
@@ -99,7 +101,7 @@ def annotate_texts(
         if not files:
             raise ValueError("No files or folders of texts are given.")
         _check_names(files)
-    teachers = _load_teachers(msg, teacher, n_alternatives)
+    teachers = _load_teachers(msg, teacher)
     settings = {
         "teachers": [_describe(teacher) for teacher in teachers],
         "n_alternatives": n_alternatives,
@@ -118,9 +120,7 @@ def annotate_texts(
     start = time.monotonic()
     # Of bytes, since nobody knows how many words there will be.
     with make_byte_bar("Annotating", sum(f.stat().st_size for f in files)) as bar:
-        for shard in _annotate_files(
-            msg, files, output_dir, teachers[0].nlp.vocab, work
-        ):
+        for shard in _annotate_files(msg, files, output_dir, teachers[0].nlp, work):
             n_shards += 1
             n_words += shard.n_words
             speed = n_words / (time.monotonic() - start)
@@ -136,13 +136,13 @@ def annotate_texts(
 
 
 def _annotate_files(
-    msg: Printer, files: List[Path], output_dir: Path, vocab: Vocab, work: "Annotate"
+    msg: Printer, files: List[Path], output_dir: Path, nlp: Language, work: "Annotate"
 ) -> Iterator["Shard"]:
     from ..distillation.shards import annotate_file
 
     for file in files:
         with user_errors(msg, f"Can't annotate '{file}'", (ValueError, OSError)):
-            yield from annotate_file(file, output_dir, vocab, work)
+            yield from annotate_file(file, output_dir, nlp.vocab, work, nlp.max_length)
 
 
 def _check_output(texts: List[Path], output_dir: Path) -> None:
@@ -167,19 +167,18 @@ def _check_names(files: List[Path]) -> None:
         seen[file.name] = file
 
 
-def _load_teachers(msg: Printer, names: str, n_alternatives: int) -> List["Teacher"]:
+def _load_teachers(msg: Printer, names: str) -> List["Teacher"]:
     from ..distillation.teacher import make_teacher
 
     teachers = []
     for name in names.split(","):
         with user_errors(msg, f"Can't load the teacher '{name}'"):
-            nlp = load_model(name.strip())
-            teachers.append(make_teacher(nlp, n_alternatives))
+            teachers.append(make_teacher(load_model(name.strip())))
     return teachers
 
 
 def _describe(teacher: "Teacher") -> Dict[str, Any]:
     """Return what tells a teacher from others, one that was trained anew included."""
     meta = teacher.nlp.meta
-    names = ("lang", "name", "version", "performance")
-    return {name: meta[name] for name in names if name in meta}
+    described = {name: meta[name] for name in ("lang", "name", "version")}
+    return {**described, "checksum": checksum_folder(teacher.nlp.path)}

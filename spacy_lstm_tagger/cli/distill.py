@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import logging
 import shutil
 from pathlib import Path
 from typing import Annotated, Iterator, List, Tuple
@@ -27,6 +28,7 @@ from .terminal import make_printer, user_errors
 SHARE_HELP = (
     "Share of the words of the training that come from the training data of the config"
 )
+VERBOSE_HELP = "Display more information for debugging purposes"
 TEXTS_HELP = (
     "Files or folders of texts, as for 'annotate', then settings to override in the "
     "config, such as --paths.train ./train.spacy"
@@ -51,6 +53,9 @@ def distill_cli(
     ] = 0.3,
     code_path: CodePath = None,
     use_gpu: GpuId = -1,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-V", "-VV", help=VERBOSE_HELP)
+    ] = False,
 ) -> None:
     """
     Train a tagger on what another pipeline, the teacher, finds in raw texts, besides
@@ -63,6 +68,7 @@ def distill_cli(
     from ..distillation.config import collect_tags, make_student_config
 
     msg = make_printer()
+    util.logger.setLevel(logging.DEBUG if verbose else logging.INFO)
     # Once, and first: the config may name functions of the code.
     use_code_and_gpu(msg, code_path=code_path, use_gpu=use_gpu)
     texts, settings = _split_arguments(texts)
@@ -71,18 +77,25 @@ def distill_cli(
     student_path = output_dir / "config.cfg"
     overrides = parse_overrides(msg, settings)
     with user_errors(msg, f"Can't use the config '{config_path}'"):
+        if config_path.resolve() == student_path.resolve():
+            raise ValueError(
+                "The config of the student would take its place. Name another output "
+                "directory."
+            )
         config = util.load_config(config_path, overrides=overrides)
         nlp = util.load_model_from_config(config, auto_fill=True)
         student = make_student_config(nlp.config, silver, labels, gold_share=gold_share)
-        if best.exists() and student_path.read_text("utf8") != student.to_str():
-            raise ValueError(
-                f"'{best}' was trained with other settings: '{student_path}' has them. "
-                f"Remove '{output_dir}', or name another directory."
-            )
+        # As `init fill-config` does: they keep what they have learned.
+        student["components"].update(util.get_sourced_components(config))
+    paths = [Path(text) for text in texts]
+    with user_errors(msg, f"Can't go on in '{output_dir}'"):
+        _check_output(output_dir, student.to_str(), paths)
+    with user_errors(msg, f"Can't read the data of '{config_path}'"):
+        _check_corpora(nlp)
     annotate_texts(
         msg,
         teacher,
-        [Path(text) for text in texts],
+        paths,
         silver,
         n_alternatives=n_alternatives,
         min_confidence=min_confidence,
@@ -107,6 +120,53 @@ def _split_arguments(arguments: List[str]) -> Tuple[List[str], List[str]]:
         if argument.startswith("--"):
             return arguments[:i], arguments[i:]
     return arguments, []
+
+
+def _check_output(output_dir: Path, student: str, texts: List[Path]) -> None:
+    """Check that what is in a directory was made of the same.
+
+    student (str): The config of the student.
+    texts (List[Path]): Files and folders of texts.
+    RAISES (ValueError): If it was not.
+    RAISES (OSError): If a file can't be read.
+    """
+    from ..distillation.shards import find_annotated
+    from ..texts import find_text_files
+
+    advice = f"Remove '{output_dir}', or name another directory."
+    best, config_path = output_dir / "model-best", output_dir / "config.cfg"
+    named = {file.name for file in find_text_files(texts)}
+    annotated = find_annotated(output_dir / "silver")
+    if annotated - named:
+        raise ValueError(
+            f"There are annotated texts that are not named now: "
+            f"{sorted(annotated - named)}. Name them, too. {advice}"
+        )
+    if not best.exists():
+        return
+    if not config_path.exists():
+        raise ValueError(f"'{best}' was not made by 'distill'. {advice}")
+    if config_path.read_text("utf8") != student:
+        raise ValueError(
+            f"'{best}' was trained with other settings: '{config_path}' has them. "
+            f"{advice}"
+        )
+    if named - annotated:
+        raise ValueError(
+            f"'{best}' was trained without {sorted(named - annotated)}. {advice}"
+        )
+
+
+def _check_corpora(nlp: Language) -> None:
+    """Check that there is something in the tagger's own data, before hours of work.
+
+    RAISES (ValueError): If there is not.
+    """
+    config = nlp.config.interpolate()
+    names = [config["training"]["train_corpus"], config["training"]["dev_corpus"]]
+    for name, corpus in zip(names, util.resolve_dot_names(config, names)):
+        if next(iter(corpus(nlp)), None) is None:
+            raise ValueError(f"There are no examples in '{name}'.")
 
 
 def _read_examples(nlp: Language, silver: Path) -> Iterator[Example]:

@@ -23,9 +23,9 @@ from spacy.tokens import Doc
 from spacy.util import load_model
 
 from ..evaluation.probabilities import find_tagger, tag_probabilities
+from ..texts import cut_text
 from .columns import TYPES, make_columns
 from .options import CONFIDENCES, TAGS, TOKENS
-from .pieces import cut_text
 
 # After so many characters, everything that is kept of their words is let go.
 ZONE_CHARACTERS = 1_000_000

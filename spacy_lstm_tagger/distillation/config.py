@@ -8,6 +8,7 @@ from spacy.training import Example
 from thinc.api import Config
 
 from ..tags.negation import split_negation
+from .teacher import TEACHER_TAGS
 
 SHUFFLE_BUFFER = 2000
 BUILD_VOCABULARY = "spacy_lstm_tagger.build_vocabulary.v1"
@@ -29,6 +30,7 @@ def make_student_config(
     """
     student = config.copy()
     names = _find_taggers(student)
+    _check(student, names)
     gold = _find_corpus(student)
     before_init = student["initialize"].get("before_init")
     if before_init is not None and before_init["@callbacks"] != BUILD_VOCABULARY:
@@ -93,6 +95,28 @@ def _find_taggers(config: Config) -> List[str]:
             f"which learns from a teacher."
         )
     return names
+
+
+def _check(config: Config, names: List[str]) -> None:
+    """Raise a ValueError for settings that would not do what they say."""
+    if config["training"]["max_epochs"] == -1:
+        raise ValueError(
+            "Its training data is streamed ('max_epochs = -1'), as that of a student's "
+            "config. Use the config of a tagger."
+        )
+    for name in names:
+        attribute = config["components"][name]["teacher_attribute"]
+        if attribute not in (None, TEACHER_TAGS):
+            raise ValueError(
+                f"[components.{name}] 'teacher_attribute = {attribute!r}' is not where "
+                f"a teacher's tags are: set it to '{TEACHER_TAGS}', or to null."
+            )
+        settings = config["initialize"]["components"].get(name, {})
+        if settings.get("tag_dictionary_min_count") is not None:
+            raise ValueError(
+                f"[initialize.components.{name}] 'tag_dictionary_min_count' counts in "
+                f"a sample of data that is streamed. Give 'tag_dictionary' instead."
+            )
 
 
 def _find_corpus(config: Config) -> Dict[str, Any]:

@@ -1,19 +1,21 @@
 """Annotated texts in files of limited size, made in as many runs as it takes."""
 
 import glob
+import re
 from pathlib import Path
-from typing import Callable, Iterable, Iterator, List, NamedTuple, Tuple
+from typing import Callable, Iterable, Iterator, List, NamedTuple, Set, Tuple
 
 from spacy.tokens import Doc, DocBin
 from spacy.vocab import Vocab
 
 from ..files import replace_whole
-from ..texts import Text, read_texts
+from ..texts import Text, cut_text, read_texts
 
 # The fewest characters of a shard that is not the last one of its file: some 20,000
 # words. So much is lost at most if the work is interrupted, and kept in memory.
 SHARD_CHARACTERS = 100_000
 SETTINGS = "annotation.json"
+SHARD = re.compile(r"(.*)-\d{5,}\.spacy")
 
 Annotate = Callable[[Iterable[Text]], Iterable[Doc]]
 
@@ -29,8 +31,14 @@ class Shard(NamedTuple):
     n_bytes: int
 
 
+def find_annotated(output_dir: Path) -> Set[str]:
+    """Return the names of the files of texts whose shards are in a folder."""
+    shards = (SHARD.fullmatch(path.name) for path in output_dir.glob("*.spacy"))
+    return {shard[1] for shard in shards if shard is not None}
+
+
 def annotate_file(
-    path: Path, output_dir: Path, vocab: Vocab, annotate: Annotate
+    path: Path, output_dir: Path, vocab: Vocab, annotate: Annotate, max_length: int
 ) -> Iterator[Shard]:
     """Annotate the texts of a file into shards, each of which is written whole or not
     at all. Those that are there already are not made again.
@@ -39,6 +47,7 @@ def annotate_file(
     output_dir (Path): The folder of the shards.
     vocab (Vocab): The vocabulary of documents that are read.
     annotate (Annotate): Makes documents of texts.
+    max_length (int): The most characters of a text. Longer ones become several.
     YIELDS (Shard): Each shard, once it is there.
     RAISES (ValueError): If a text can't be read.
     """
@@ -46,7 +55,8 @@ def annotate_file(
     for leftover in output_dir.glob(f".{glob.escape(path.name)}-*.tmp"):
         leftover.unlink()
     n_read = 0
-    for i, (texts, position) in enumerate(_split(read_texts(path, vocab))):
+    found = _cut(read_texts(path, vocab), max_length)
+    for i, (texts, position) in enumerate(_split(found)):
         file = output_dir / f"{path.name}-{i:05d}.spacy"
         n_words = 0
         if not file.exists():
@@ -69,6 +79,15 @@ def _annotate_by_length(texts: List[Text], annotate: Annotate) -> List[Doc]:
 
 def _count_characters(text: Text) -> int:
     return len(text if isinstance(text, str) else text.text)
+
+
+def _cut(
+    texts: Iterable[Tuple[Text, int]], max_length: int
+) -> Iterator[Tuple[Text, int]]:
+    for text, position in texts:
+        pieces = cut_text(text, max_length) if isinstance(text, str) else [text]
+        for piece in pieces:
+            yield piece, position
 
 
 def _split(texts: Iterable[Tuple[Text, int]]) -> Iterator[Tuple[List[Text], int]]:

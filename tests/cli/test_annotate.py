@@ -341,7 +341,6 @@ TEXTS: Dict[str, Tuple[bytes, str]] = {
     "text.txt.gz": (b"a line\n", "damaged"),
     "cut.txt.xz": (b"\xfd7zXZ\x00", "damaged"),
     "text.spacy": (b"a line\n", "DocBin"),
-    "long.txt": (b"long " * 200_001, "maximum"),
 }
 
 

@@ -377,13 +377,97 @@ def test_settings_that_cannot_be_used_are_refused(
     assert not (tmp_path / "model-best").exists()
 
 
+def test_texts_that_are_not_named_any_more_are_refused(
+    folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "silver").mkdir()
+    (tmp_path / "silver" / "a-b.txt-00003.spacy").touch()
+    assert_refused(command(folder, tmp_path), "not named now: ['a-b.txt']")
+
+
+def test_more_texts_for_a_student_that_is_there_are_refused(
+    folder: Path, distilled: Path, tmp_path: Path
+) -> None:
+    more = tmp_path / "more.txt"
+    more.write_text("One more.")
+    before = times(distilled)
+    assert_refused(command(folder, distilled, more), "trained without ['more.txt']")
+    assert times(distilled) == before
+
+
+def test_another_teacher_is_refused(folder: Path, tmp_path: Path) -> None:
+    output = tmp_path / "output"
+    arguments = [folder / "teacher", folder / "texts.txt", "-o", output / "silver"]
+    run_spacy("lstm-tagger", "annotate", *arguments)
+    make_trained(TAUGHT, steps=2).to_disk(tmp_path / "teacher")
+    refused = command(folder, output, teacher=tmp_path / "teacher")
+    assert_refused(refused, "was made with teachers")
+
+
+def test_the_config_of_a_student_makes_no_other(
+    folder: Path, distilled: Path, tmp_path: Path
+) -> None:
+    refused = command(folder, tmp_path, config=distilled / "config.cfg")
+    assert_refused(refused, "max_epochs = -1")
+
+
+def test_a_config_is_not_overwritten(folder: Path, tmp_path: Path) -> None:
+    path = tmp_path / "config.cfg"
+    path.write_bytes((folder / "config.cfg").read_bytes())
+    refused = command(folder, tmp_path, config=path)
+    assert_refused(refused, "would take its place")
+    assert path.read_bytes() == (folder / "config.cfg").read_bytes()
+
+
+def test_a_pipeline_that_is_there_already_is_left_alone(
+    folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "model-best").mkdir()
+    (tmp_path / "model-last").mkdir()
+    assert_refused(command(folder, tmp_path), "was not made by 'distill'")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "model-best",
+        "model-last",
+    ]
+
+
+@pytest.mark.parametrize("name", ["train", "dev"])
+def test_data_is_looked_at_before_texts_are_annotated(
+    name: str, folder: Path, tmp_path: Path
+) -> None:
+    DocBin().to_disk(tmp_path / "empty.spacy")
+    output = tmp_path / "output"
+    refused = command(folder, output, f"--paths.{name}", tmp_path / "empty.spacy")
+    assert_refused(refused, f"no examples in 'corpora.{name}'")
+    assert not output.exists()
+
+
+def test_other_components_keep_what_they_have_learned(
+    folder: Path, tmp_path: Path
+) -> None:
+    nlp = spacy.blank("en")
+    ruler: Any = nlp.add_pipe("entity_ruler")
+    ruler.add_patterns([{"label": "PET", "pattern": "dog"}])
+    nlp.to_disk(tmp_path / "sourced")
+    config = load_config(folder / "config.cfg")
+    config["nlp"]["pipeline"].append("entity_ruler")
+    config["components"]["entity_ruler"] = {"source": str(tmp_path / "sourced")}
+    config["training"]["frozen_components"] = ["entity_ruler"]
+    config.to_disk(tmp_path / "config.cfg")
+    output = tmp_path / "output"
+    run_spacy(*command(folder, output, config=tmp_path / "config.cfg"))
+    doc = spacy.load(output / "model-best")("The dog ate .")
+    assert [ent.label_ for ent in doc.ents] == ["PET"]
+
+
 def test_a_config_without_an_lstm_tagger_is_refused(
     folder: Path, tmp_path: Path
 ) -> None:
     nlp = spacy.blank("en")
     nlp.add_pipe("tagger")
     nlp.config.to_disk(tmp_path / "config.cfg")
-    refused = command(folder, tmp_path, config=tmp_path / "config.cfg")
+    output = tmp_path / "output"
+    refused = command(folder, output, config=tmp_path / "config.cfg")
     assert_refused(refused, "['tagger'] is an 'lstm_tagger'")
 
 

@@ -74,10 +74,10 @@ def test_labels_are_read_from_the_file() -> None:
 
 def test_other_settings_of_initialization_are_kept() -> None:
     config = make_config()
-    settings = {"tag_dictionary_min_count": 3}
+    settings = {"tag_dictionary_lower": True}
     config["initialize"]["components"]["lstm_tagger"] = settings
     found = make_student(config)["initialize"]["components"]["lstm_tagger"]
-    assert found["tag_dictionary_min_count"] == 3
+    assert found["tag_dictionary_lower"] is True
 
 
 @pytest.mark.parametrize("attribute", [None, TEACHER_TAGS])
@@ -147,10 +147,26 @@ def with_missing_corpus(config: Config) -> None:
     config["training"]["train_corpus"] = "corpora.missing"
 
 
+def with_stream(config: Config) -> None:
+    config["training"]["max_epochs"] = -1
+
+
+def with_other_attribute(config: Config) -> None:
+    config["components"]["lstm_tagger"]["teacher_attribute"] = "teacher"
+
+
+def with_collected_dictionary(config: Config) -> None:
+    settings = config["initialize"]["components"].setdefault("lstm_tagger", {})
+    settings["tag_dictionary_min_count"] = 3
+
+
 REFUSED: Dict[Any, str] = {
     without_tagger: r"\['tagger'\] is an 'lstm_tagger'",
     with_callback: "before_init. is taken",
     with_other_corpus: "'train_corpus = elsewhere.train' names no section",
+    with_stream: "streamed .'max_epochs = -1'",
+    with_other_attribute: "'teacher_attribute = 'teacher'' is not where",
+    with_collected_dictionary: "'tag_dictionary_min_count' counts in a sample",
     with_missing_corpus: "'train_corpus = corpora.missing' names no section",
 }
 

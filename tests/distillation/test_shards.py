@@ -40,10 +40,12 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-def run(path: Path, work: Any, output: str = "shards") -> List[Shard]:
+def run(
+    path: Path, work: Any, output: str = "shards", max_length: int = 1000
+) -> List[Shard]:
     folder = path.parent / output
     folder.mkdir(exist_ok=True)
-    return list(annotate_file(path, folder, work.vocab, work))
+    return list(annotate_file(path, folder, work.vocab, work, max_length))
 
 
 def read(folder: Path) -> List[List[str]]:
@@ -126,10 +128,17 @@ def test_texts_are_annotated_shard_by_shard(path: Path) -> None:
     work = Work()
     output = path.parent / "shards"
     output.mkdir()
-    made = annotate_file(path, output, work.vocab, work)
+    made = annotate_file(path, output, work.vocab, work, 1000)
     next(made)
     assert work.texts == sorted(TEXTS[:2], key=len)
     assert len(contents(output)) == 1
+
+
+def test_a_text_that_is_too_long_becomes_several(path: Path) -> None:
+    path.write_text("one two three\nfour\n")
+    run(path, Work(), max_length=8)
+    found = read(path.parent / "shards")
+    assert [text for part in found for text in part] == ["one two", "three", "four"]
 
 
 def test_a_shard_that_is_there_is_not_made_again(path: Path) -> None:

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_lstm_tagger.corpus.pieces import cut_text
+from spacy_lstm_tagger.texts import cut_text
 
 TEXTS = st.text(st.sampled_from("ab \n\u00a0"), max_size=40)
 LENGTHS = st.integers(1, 12)
