@@ -193,7 +193,10 @@ def _do_all(
             bar.set_postfix_str(f"{speed:,.0f} words/s", refresh=False)
             bar.update(done.n_bytes)
     if n_failed:
-        print_warning(f"The pipeline has failed on {n_failed:,} of {n_texts:,} texts:")
+        print_warning(
+            f"The pipeline has failed on {n_failed:,} of {n_texts:,} texts. To tag "
+            f"them again, remove their outputs:"
+        )
         print("\n".join(problems[:N_SHOWN]), file=sys.stderr)
     if unread:
         msg.fail(f"Can't read {len(unread)} parts, and has done the others:")

@@ -27,8 +27,8 @@ from .options import Documents
 from .parts import JSONL, PARQUET, TEXT, Job, Source, find_separator
 
 PATH_COLUMN = "path"
-# Rows of a table that are read or tagged at a time.
-N_ROWS = 10_000
+# Rows and bytes of a table that are read or tagged at a time, roughly.
+N_ROWS, TABLE_SIZE = 10_000, 4_000_000
 # Bytes that are read to see what fields there are.
 MAX_FIRST_LINE = 65_536
 DECOMPRESS: Dict[str, Callable[[IO[bytes]], Any]] = {
@@ -123,12 +123,30 @@ def read_stream(
 
 
 def _read_groups(job: Job) -> Iterator[pa.Table]:
-    file = pq.ParquetFile(job.sources[0].path)
-    # There may be no rows.
-    yield file.schema_arrow.empty_table()
-    groups = list(range(job.start, job.stop))
-    for batch in file.iter_batches(N_ROWS, row_groups=groups, use_threads=False):
-        yield pa.Table.from_batches([batch])
+    path = job.sources[0].path
+    try:
+        file = pq.ParquetFile(path)
+        # There may be no rows.
+        yield file.schema_arrow.empty_table()
+        for i in range(job.start, job.stop):
+            group = file.metadata.row_group(i)
+            n_rows = rows_of_size(group.num_rows, group.total_byte_size, TABLE_SIZE)
+            for batch in file.iter_batches(n_rows, row_groups=[i], use_threads=False):
+                yield pa.Table.from_batches([batch])
+    except OSError as error:
+        # Arrow raises one without a number for what it can't unpack.
+        if error.errno is not None:
+            raise
+        raise ValueError(f"'{path}' is damaged: {error}") from error
+
+
+def rows_of_size(n_rows: int, n_bytes: int, size: int) -> int:
+    """Return how many rows of a table have so many bytes: some of N_ROWS, at least one.
+
+    n_rows, n_bytes (int): Of the table.
+    size (int): The bytes that are wanted.
+    """
+    return max(1, min(N_ROWS, n_rows * size // max(1, n_bytes)))
 
 
 def _read_files(job: Job, text_column: str) -> Iterator[pa.Table]:

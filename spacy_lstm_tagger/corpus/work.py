@@ -18,12 +18,12 @@ import pyarrow.compute as pc
 from ..compat import spacy_cli
 from .options import TOKENS, Documents, Format
 from .parts import Job
-from .reading import N_ROWS, Part, read_parts
+from .reading import TABLE_SIZE, Part, read_parts, rows_of_size
 from .tables import ERROR, TableTagger
 from .writing import write_tables
 
 # What tells libraries how many threads to use.
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 # How long to wait for results, in seconds.
 PATIENCE = 0.2
 # What `write_tables` writes to before a file is complete, with the process.
@@ -122,6 +122,9 @@ def do_jobs(plan: Plan, jobs: Iterable[Job], n_workers: int) -> Iterator[Done]:
             pool.shutdown(wait=False, cancel_futures=True)
             for process in multiprocessing.active_children():
                 process.terminate()
+                process.join()
+            # They had no time for it, and the disk may be full.
+            remove_leftovers(plan.output_dir)
             if isinstance(error, BrokenProcessPool):
                 raise ProcessKilled(
                     "A process was killed, perhaps for want of memory. The same "
@@ -183,8 +186,9 @@ def _do_part(plan: Plan, job: Job, part: Part) -> Done:
 
 def _slice(table: pa.Table) -> Iterator[pa.Table]:
     """Cut a table into smaller ones. What is made of it is larger than its texts."""
-    for start in range(0, max(1, len(table)), N_ROWS):
-        yield table.slice(start, N_ROWS)
+    n_rows = rows_of_size(len(table), table.nbytes, TABLE_SIZE)
+    for start in range(0, max(1, len(table)), n_rows):
+        yield table.slice(start, n_rows)
 
 
 def _describe(job: Job, number: int) -> str:
@@ -207,6 +211,8 @@ def _start(plan: Plan, results: Any) -> None:
 
 
 def _do(job: Job) -> None:
+    # Before anything is read: if it can't be loaded, no part is to blame.
+    _ = _WORK["plan"].tagger.nlp
     for done in do_job(_WORK["plan"], job):
         _WORK["results"].put(done)
 

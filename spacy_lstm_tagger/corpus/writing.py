@@ -7,7 +7,8 @@ from typing import Any, Callable, Dict, Iterator
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from spacy.attrs import IS_SPACE
+from spacy.attrs import IS_SPACE, LEMMA, SENT_START, TAG
+from spacy.attrs import POS as POS_ID
 from spacy.tokens import Doc, DocBin
 from spacy.vocab import Vocab
 
@@ -53,7 +54,9 @@ def _write_conllu(path: Path, tables: Tables) -> None:
 
 
 def _write_spacy(path: Path, tables: Tables) -> None:
-    DocBin(docs=_make_docs(tables)).to_disk(path)
+    # Those that documents have: it keeps eight bytes for each token and attribute.
+    attributes = [TAG, POS_ID, LEMMA, SENT_START]
+    DocBin(attributes, docs=_make_docs(tables)).to_disk(path)
 
 
 def _make_docs(tables: Tables) -> Iterator[Doc]:

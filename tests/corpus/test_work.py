@@ -25,7 +25,7 @@ pq = pytest.importorskip("pyarrow.parquet")
 
 # Adds its commands to spaCy's.
 import spacy_lstm_tagger.cli  # noqa: E402, F401
-from spacy_lstm_tagger.corpus import parts, work, writing  # noqa: E402
+from spacy_lstm_tagger.corpus import parts, reading, work, writing  # noqa: E402
 from spacy_lstm_tagger.corpus.options import Documents, Format  # noqa: E402
 from spacy_lstm_tagger.corpus.parts import cut_sources, find_sources  # noqa: E402
 from spacy_lstm_tagger.corpus.tables import TableTagger  # noqa: E402
@@ -272,13 +272,53 @@ def test_a_part_is_tagged_in_tables_of_few_rows(
         sizes.append(len(table))
         return tag(tagger, table)
 
-    monkeypatch.setattr(work, "N_ROWS", 2)
+    monkeypatch.setattr(reading, "N_ROWS", 2)
     monkeypatch.setattr(TableTagger, "__call__", count)
     path = folder / "texts" / "a.txt"
     do_all(make_plan(folder, tmp_path), path)
     assert len(sizes) > 2 and max(sizes) == 2
     nlp = spacy.load(folder / "model")
     assert read_tags(tmp_path) == expected_tags(nlp, path)
+
+
+@pytest.mark.parametrize("kind", ["parquet", "jsonl", "txt"])
+def test_long_texts_are_tagged_in_smaller_tables(
+    kind: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: List[int] = []
+    tag = TableTagger.__call__
+
+    def count(tagger: TableTagger, table: Any) -> Any:
+        sizes.append(len(table))
+        return tag(tagger, table)
+
+    for module in (reading, work):
+        monkeypatch.setattr(module, "TABLE_SIZE", 300)
+    monkeypatch.setattr(TableTagger, "__call__", count)
+    texts = [f"{text} " * 10 for text in TEXTS]
+    path = tmp_path / f"a.{kind}"
+    if kind == "parquet":
+        pq.write_table(pa.table({"text": texts}), path, compression=None)
+    else:
+        lines = [json.dumps({"text": t}) if kind == "jsonl" else t for t in texts]
+        path.write_text("\n".join(lines))
+    (done,) = do_all(make_plan(folder, tmp_path / "out"), path)
+    assert done.n_texts == len(texts)
+    assert 0 < max(sizes) < 4
+    assert len(read_tags(tmp_path / "out")) == len(texts)
+
+
+def test_damaged_parquet_leaves_the_others_alone(folder: Path, tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"text": TEXTS * 50}), path, row_group_size=100)
+    data = bytearray(path.read_bytes())
+    # Within the page of the first row group.
+    data[20:60] = b"\xff" * 40
+    path.write_bytes(data)
+    done = do_all(make_plan(folder, tmp_path / "out"), path)
+    assert [part.is_readable for part in done] == [False] + [True] * (len(done) - 1)
+    assert str(path) in str(done[0].problem)
+    assert len(contents(tmp_path / "out")) == len(done) - 1 > 0
 
 
 def test_white_space_is_no_token_of_conllu(folder: Path, tmp_path: Path) -> None:
