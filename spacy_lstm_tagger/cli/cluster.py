@@ -64,8 +64,8 @@ def tag_on_ray(
         counts = cluster.tag_corpus(plan)
     if counts.n_failed:
         print_warning(
-            f"The pipeline has failed on {counts.n_failed:,} of {counts.n_texts:,} "
-            f"texts: the column 'error' says why"
+            f"{counts.n_failed:,} of {counts.n_texts:,} texts can't be read, or the "
+            f"pipeline has failed on them: the column 'error' says why"
         )
     speed = counts.n_words / (time.monotonic() - start)
     msg.good(f"Tagged {counts.n_words:,} words ({speed:,.0f} a second): {output}")

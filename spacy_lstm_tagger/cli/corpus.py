@@ -194,8 +194,8 @@ def _do_all(
             bar.update(done.n_bytes)
     if n_failed:
         print_warning(
-            f"The pipeline has failed on {n_failed:,} of {n_texts:,} texts. To tag "
-            f"them again, remove their outputs:"
+            f"{n_failed:,} of {n_texts:,} texts can't be read, or the pipeline has "
+            f"failed on them. To tag them again, remove their outputs:"
         )
         print("\n".join(problems[:N_SHOWN]), file=sys.stderr)
     if unread:

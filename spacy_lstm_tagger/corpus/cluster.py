@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.dataset
 import ray
 from pyarrow.fs import FileSelector, FileSystem, FileType
@@ -27,7 +26,7 @@ from .parts import (
     is_url,
 )
 from .reading import DECOMPRESS, Part, read_stream
-from .tables import ERROR, TableTagger
+from .tables import ERROR, UNREAD, TableTagger, tag_read
 from .work import THREADS
 
 # CPUs that a process and a task reserve. Processes that took whole ones could leave
@@ -40,8 +39,6 @@ MAX_FILE_SIZE = 1_000_000_000
 # Times that work is repeated whose process has been killed. By default, Ray never ends
 # where a text kills each process that reads it.
 N_RETRIES = 3
-# The column with the reason why a part can't be read, before it is in that of errors.
-UNREAD = "spacy_lstm_tagger_unread"
 # Requests to an object store at a time.
 N_THREADS = 32
 
@@ -183,11 +180,7 @@ class _Worker:
         if not table.num_rows:
             # Ray may not know its columns.
             return table
-        if UNREAD not in table.column_names:
-            return self._tagger(table)
-        tagged = self._tagger(table.drop_columns([UNREAD]))
-        errors = pc.coalesce(tagged.column(ERROR), table.column(UNREAD))
-        return tagged.set_column(tagged.column_names.index(ERROR), ERROR, errors)
+        return tag_read(self._tagger, table)
 
 
 def _read(plan: Plan) -> Dataset:
@@ -255,7 +248,7 @@ def _parse(
 
 def _read_part(part: Part, name: str, tagger: TableTagger) -> pa.Table:
     try:
-        table = pa.concat_tables(part.read())
+        table = pa.concat_tables(part.read(), promote_options="default")
         # The fields of JSON may differ from part to part.
         if table.num_rows:
             tagger.extend_schema(table.schema)

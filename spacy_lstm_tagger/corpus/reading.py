@@ -4,17 +4,19 @@ import json
 import re
 from contextlib import contextmanager
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import (
     IO,
     Any,
     Callable,
     Dict,
+    Iterable,
     Iterator,
     List,
     NamedTuple,
     Optional,
+    Sequence,
     Tuple,
 )
 
@@ -25,8 +27,12 @@ from ..texts import DAMAGED, DECOMPRESSORS
 from . import parts
 from .options import Documents
 from .parts import JSONL, PARQUET, TEXT, Job, Source, find_separator
+from .tables import UNREAD
 
 PATH_COLUMN = "path"
+# JSON may have one of two surrogates, or both.
+HALF_CHARACTER = re.compile(r"\\u[dD][89a-fA-F]")
+Row = Dict[str, Any]
 # Rows and bytes of a table that are read or tagged at a time, roughly.
 N_ROWS, TABLE_SIZE = 10_000, 4_000_000
 # Bytes that are read to see what fields there are.
@@ -150,46 +156,70 @@ def rows_of_size(n_rows: int, n_bytes: int, size: int) -> int:
 
 
 def _read_files(job: Job, text_column: str) -> Iterator[pa.Table]:
-    texts = []
+    rows = []
     for source in job.sources:
         with _open(source) as (stream, _):
-            texts.append(_decode(stream.read(), f"'{source.path}'"))
-    yield _make_files([source.name for source in job.sources], texts, text_column)
+            data = stream.read()
+        rows.append(_read_file(data, source.name, text_column))
+    yield _make_table(rows, text_column)
 
 
 def _read_whole(data: bytes, name: str, text_column: str) -> Iterator[pa.Table]:
-    yield _make_files([name], [_decode(data, "It")], text_column)
+    yield _make_table([_read_file(data, name, text_column)], text_column)
 
 
-def _make_files(names: List[str], texts: List[str], text_column: str) -> pa.Table:
-    return pa.table({PATH_COLUMN: names, text_column: pa.array(texts, pa.string())})
+def _read_file(data: bytes, name: str, text_column: str) -> Row:
+    found = _read_row(lambda: {text_column: _decode(data, f"'{name}'")})
+    return {PATH_COLUMN: name, **found}
+
+
+def _read_document(data: bytes, place: str, text_column: str) -> Row:
+    return {text_column: _decode(data, place).strip("\r\n")}
 
 
 def _read_part(
     source: Source, data: bytes, separator: "re.Pattern[bytes]", text_column: str
 ) -> Iterator[pa.Table]:
     if source.kind == JSONL:
-        return _read_jsonl(data)
+        return _read_jsonl(data, text_column)
     return _read_text(data, separator, text_column)
 
 
 def _read_text(
     data: bytes, separator: "re.Pattern[bytes]", text_column: str
 ) -> Iterator[pa.Table]:
-    found = (
-        _decode(document, f"Document {i} of the part").strip("\r\n")
-        for i, document in enumerate(_split(data, separator), 1)
+    rows = (
+        _read_row(partial(_read_document, document, place, text_column))
+        for document, place in _number(_split(data, separator), "Document")
     )
-    texts = (text for text in found if text.strip())
-    rows = list(islice(texts, N_ROWS))
     # There may be none.
-    yield _make_texts(rows, text_column)
-    while rows := list(islice(texts, N_ROWS)):
-        yield _make_texts(rows, text_column)
+    yield _make_table(list(islice(rows, N_ROWS)), text_column)
+    while more := list(islice(rows, N_ROWS)):
+        yield _make_table(more, text_column)
 
 
-def _make_texts(texts: List[str], text_column: str) -> pa.Table:
-    return pa.table({text_column: pa.array(texts, pa.string())})
+def _number(found: Iterable[bytes], name: str) -> Iterator[Tuple[bytes, str]]:
+    """Yield what is not blank, with how a message calls it."""
+    for i, data in enumerate(found, 1):
+        if data.strip():
+            yield data, f"{name} {i} of the part"
+
+
+def _read_row(read: Callable[[], Row]) -> Row:
+    """Read a row. If it can't be, it has nothing but the reason."""
+    try:
+        return read()
+    except ValueError as error:
+        return {UNREAD: str(error)}
+
+
+def _make_table(rows: Sequence[Row], text_column: str) -> pa.Table:
+    names = dict.fromkeys(chain(*rows))
+    # Not with Arrow's own reader, to which some strings are dates.
+    columns = {name: _make_column(name, rows) for name in names}
+    if all(UNREAD in row for row in rows):
+        columns[text_column] = pa.nulls(len(rows), pa.string())
+    return pa.table(columns)
 
 
 def _split(data: bytes, separator: "re.Pattern[bytes]") -> Iterator[bytes]:
@@ -201,22 +231,21 @@ def _split(data: bytes, separator: "re.Pattern[bytes]") -> Iterator[bytes]:
     yield data[start:]
 
 
-def _read_jsonl(data: bytes) -> Iterator[pa.Table]:
-    lines = enumerate(data.split(b"\n"), 1)
-    rows = [_parse(line, f"Line {i} of the part") for i, line in lines if line.strip()]
-    names = dict.fromkeys(name for row in rows for name in row)
-    # Not with Arrow's own reader, to which some strings are dates.
-    yield pa.table({name: _make_column(name, rows) for name in names})
+def _read_jsonl(data: bytes, text_column: str) -> Iterator[pa.Table]:
+    # All at once, since fields have one type in a part.
+    lines = _number(data.split(b"\n"), "Line")
+    rows = [_read_row(partial(_parse, line, place)) for line, place in lines]
+    yield _make_table(rows, text_column)
 
 
-def _make_column(name: str, rows: List[Dict[str, Any]]) -> pa.Array:
+def _make_column(name: str, rows: Sequence[Row]) -> pa.Array:
     try:
         return pa.array([row.get(name) for row in rows])
     except (pa.ArrowException, OverflowError) as error:
         raise ValueError(f"The field '{name}' has several types: {error}") from error
 
 
-def _parse(line: bytes, place: str) -> Dict[str, Any]:
+def _parse(line: bytes, place: str) -> Row:
     text = _decode(line, place)
     try:
         row = json.loads(text)
@@ -224,6 +253,11 @@ def _parse(line: bytes, place: str) -> Dict[str, Any]:
         raise ValueError(f"{place} is not JSON: {error}") from error
     if not isinstance(row, dict):
         raise ValueError(f"{place} is not an object, but {text[:40]!r}.")
+    if HALF_CHARACTER.search(text):
+        try:
+            json.dumps(row, ensure_ascii=False).encode("utf8")
+        except UnicodeEncodeError:
+            raise ValueError(f"{place} has half a character: {text[:40]!r}.") from None
     return row
 
 

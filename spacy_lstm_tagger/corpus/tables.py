@@ -17,6 +17,7 @@ from typing import (
 
 import numpy
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 from spacy.language import Language
 from spacy.tokens import Doc
@@ -30,6 +31,8 @@ from .options import CONFIDENCES, TAGS, TOKENS
 # After so many characters, everything that is kept of their words is let go.
 ZONE_CHARACTERS = 1_000_000
 ERROR = "error"
+# The column with the reason why a row can't be read, before it is in that of errors.
+UNREAD = "spacy_lstm_tagger_unread"
 # The document of a piece of a text, or why there is none.
 Tagged = Union[Doc, Exception]
 
@@ -216,6 +219,25 @@ class TableTagger:
     def _find_confidences(self, docs: List[Doc]) -> Iterator[NDArray]:
         size = self.batch_size or self.nlp.batch_size
         return tag_probabilities(find_tagger(self.nlp), docs, batch_size=size)
+
+
+def tag_read(tagger: TableTagger, table: pa.Table) -> pa.Table:
+    """Tag a table that was read from a file. Where a row could not be read, there is no
+    text, and the reason in the column `UNREAD`: it moves to the column of errors, and
+    what would be tags is null."""
+    if UNREAD not in table.column_names:
+        return tagger(table)
+    reasons = table.column(UNREAD)
+    tagged = tagger(table.drop_columns([UNREAD]))
+    for name in tagger.columns:
+        nothing = pa.scalar(None, tagged.schema.field(name).type)
+        found = pc.if_else(reasons.is_valid(), nothing, tagged.column(name))
+        tagged = _replace(tagged, name, found)
+    return _replace(tagged, ERROR, pc.coalesce(tagged.column(ERROR), reasons))
+
+
+def _replace(table: pa.Table, name: str, column: pa.ChunkedArray) -> pa.Table:
+    return table.set_column(table.column_names.index(name), name, column)
 
 
 def _group(pieces: Iterable[str]) -> Iterator[List[str]]:

@@ -19,7 +19,7 @@ from ..compat import spacy_cli
 from .options import TOKENS, Documents, Format
 from .parts import Job
 from .reading import TABLE_SIZE, Part, read_parts, rows_of_size
-from .tables import ERROR, TableTagger
+from .tables import ERROR, TableTagger, tag_read
 from .writing import write_tables
 
 # What tells libraries how many threads to use.
@@ -169,7 +169,7 @@ def _do_part(plan: Plan, job: Job, part: Part) -> Done:
 
     def tag() -> Iterator[pa.Table]:
         for table in chain.from_iterable(map(_slice, part.read())):
-            tagged = plan.tagger(table)
+            tagged = tag_read(plan.tagger, table)
             lengths = pc.list_value_length(tagged.column(TOKENS))
             counts.append((pc.sum(lengths).as_py() or 0, len(tagged)))
             errors.extend(tagged.column(ERROR).drop_null().to_pylist())

@@ -17,6 +17,7 @@ from spacy_lstm_tagger.corpus import parts  # noqa: E402
 from spacy_lstm_tagger.corpus.options import Documents  # noqa: E402
 from spacy_lstm_tagger.corpus.parts import cut_sources, find_sources  # noqa: E402
 from spacy_lstm_tagger.corpus.reading import check_text_column, read_parts  # noqa: E402
+from spacy_lstm_tagger.corpus.tables import UNREAD  # noqa: E402
 
 LINES = [f"line {i} of some" for i in range(20)]
 TEXT = "\n".join(LINES) + "\n"
@@ -227,9 +228,6 @@ def test_what_the_beginning_of_a_file_does_not_tell_is_left_to_its_parts(
 @pytest.mark.parametrize(
     "name, data, expected",
     [
-        ("a.txt", b"fine\n\xff\xfe", "Document 2 of the part is not in UTF-8"),
-        ("a.jsonl", b'{"text": "a"}\n{"text": ', "Line 2 of the part is not JSON"),
-        ("a.jsonl", b"[1]", "Line 1 of the part is not an object"),
         ("a.jsonl", b'{"id": 1}\n{"id": "a"}', "'id' has several types"),
         ("a.txt.gz", gzip.compress(TEXT.encode())[:-20], "is damaged"),
         ("a.txt.zst", b"no zst", "is damaged"),
@@ -241,3 +239,49 @@ def test_what_can_not_be_read_is_named(
     (tmp_path / name).write_bytes(data)
     with pytest.raises(ValueError, match=expected):
         read(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    "name, bad, expected",
+    [
+        ("a.txt", b"\xff\xfe", "Document 2 of the part is not in UTF-8"),
+        ("a.jsonl", b'{"text": ', "Line 2 of the part is not JSON"),
+        ("a.jsonl", b"[1]", "Line 2 of the part is not an object"),
+        ("a.jsonl", b'{"text": "\xff"}', "Line 2 of the part is not in UTF-8"),
+        ("a.jsonl", b'{"text": "\\ud800"}', "Line 2 of the part has half a character"),
+    ],
+)
+@pytest.mark.parametrize("n_good", [0, 1])
+def test_a_document_that_can_not_be_read_is_a_row_with_the_reason(
+    name: str, bad: bytes, expected: str, n_good: int, tmp_path: Path
+) -> None:
+    good = b"fine" if name == "a.txt" else b'{"text": "fine"}'
+    lines = [good if n_good else b"", bad, *[good] * n_good]
+    (tmp_path / name).write_bytes(b"\n".join(lines))
+    rows = [row for found in read(tmp_path / name) for row in found]
+    (row,) = [row for row in rows if row.get(UNREAD)]
+    assert row["text"] is None and expected in row[UNREAD]
+    others = [row["text"] for row in rows if not row.get(UNREAD)]
+    assert others == ["fine", "fine"][: 2 * n_good]
+
+
+def test_a_file_that_can_not_be_read_is_a_row_with_its_path(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(b"fine")
+    (tmp_path / "b.txt").write_bytes(b"\xff")
+    rows = [row for part in read(tmp_path, documents=Documents.file) for row in part]
+    assert [(row["path"], row["text"]) for row in rows] == [
+        ("a.txt", "fine"),
+        ("b.txt", None),
+    ]
+    assert "'b.txt' is not in UTF-8" in rows[1][UNREAD]
+
+
+def test_both_surrogates_are_a_character(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_bytes(b'{"text": "\\ud83d\\ude00"}')
+    assert texts(read(tmp_path / "a.jsonl")) == ["\U0001f600"]
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.jsonl"])
+def test_blank_lines_are_no_rows(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(b"\n \n")
+    assert read(tmp_path / name) == [[]]

@@ -233,21 +233,36 @@ def test_a_full_disk_leaves_no_part_of_a_file(
     assert not contents(tmp_path)
 
 
-@pytest.mark.parametrize("pack", [bytes, gzip.compress])
-def test_a_part_that_can_not_be_read_leaves_the_others_alone(
-    pack: Any, folder: Path, tmp_path: Path, small_parts: None
+@pytest.mark.parametrize("format", list(Format))
+def test_a_line_that_can_not_be_read_is_a_row_with_the_reason(
+    format: Format, folder: Path, tmp_path: Path, small_parts: None
 ) -> None:
     lines = [text.encode() for text in TEXTS * 6]
     lines[20] = b"\xff"
-    path = tmp_path / ("a.txt" if pack is bytes else "a.txt.gz")
-    path.write_bytes(pack(b"\n".join(lines)))
-    done = do_all(make_plan(folder, tmp_path / "out"), path)
-    (bad,) = [part for part in done if not part.is_readable]
-    assert re.fullmatch(r"part [1-9] of '.*a\.txt.*'", bad.part)
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"\n".join(lines))
+    done = do_all(make_plan(folder, tmp_path / "out", format), path)
+    assert all(part.is_readable for part in done)
+    assert sum(part.n_failed for part in done) == 1
+    assert sum(part.n_texts for part in done) == len(lines)
+    (bad,) = [part for part in done if part.problem]
     assert "not in UTF-8" in str(bad.problem)
-    read = read_tags(tmp_path / "out")
-    assert 20 < len(read) < 36
-    assert len(contents(tmp_path / "out")) == len(done) - 1
+    assert len(contents(tmp_path / "out")) == len(done)
+    if format is Format.parquet:
+        files = sorted((tmp_path / "out").glob("*.parquet"))
+        rows = [row for file in files for row in pq.read_table(file).to_pylist()]
+        assert [row["tags"] is None for row in rows] == [
+            line == b"\xff" for line in lines
+        ]
+        assert "not in UTF-8" in rows[20]["error"]
+
+
+def test_a_damaged_compressed_file_is_named(folder: Path, tmp_path: Path) -> None:
+    path = tmp_path / "a.txt.gz"
+    path.write_bytes(gzip.compress("\n".join(TEXTS).encode())[:-20])
+    (done,) = do_all(make_plan(folder, tmp_path / "out"), path)
+    assert not done.is_readable
+    assert str(path) in str(done.problem) and "damaged" in str(done.problem)
 
 
 @pytest.mark.parametrize(
