@@ -297,7 +297,7 @@ PRETRAINING = {
 
 STUDENT = {
     "training.max_steps": 0,
-    "training.patience": 4000,
+    "training.patience": 2000,
     "training.eval_frequency": 500,
     f"{TOK2VEC}.word_dropout": 1.0,
     "training.batcher.size": 1600,
@@ -309,7 +309,7 @@ STUDENT = {
 }
 # All settings that are others than those of default.cfg.
 DIFFERENCES: Dict[str, Dict[str, Any]] = {
-    "accurate": {**STUDENT, f"{TOK2VEC}.width": 320},
+    "accurate": STUDENT,
     "crf": {
         "components.lstm_tagger.label_smoothing": 0.0,
         f"{MODEL}.@architectures": "spacy_lstm_tagger.LSTMCRFTagger.v1",
