@@ -75,6 +75,20 @@ def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parts, "PART_SIZE", 300)
 
 
+@pytest.fixture
+def sizes(monkeypatch: pytest.MonkeyPatch) -> List[int]:
+    """The rows of each table that is tagged in this process."""
+    sizes: List[int] = []
+    tag = TableTagger.__call__
+
+    def count(tagger: TableTagger, table: Any) -> Any:
+        sizes.append(len(table))
+        return tag(tagger, table)
+
+    monkeypatch.setattr(TableTagger, "__call__", count)
+    return sizes
+
+
 def make_plan(folder: Path, output: Path, format: Format = Format.parquet) -> Plan:
     tagger = TableTagger(str(folder / "model"), columns=format.needs)
     return Plan(tagger, Documents.line, format, output)
@@ -278,17 +292,9 @@ def test_json_that_has_no_place_in_a_table_is_a_part_that_can_not_be_read(
 
 
 def test_a_part_is_tagged_in_tables_of_few_rows(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, tmp_path: Path, sizes: List[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sizes: List[int] = []
-    tag = TableTagger.__call__
-
-    def count(tagger: TableTagger, table: Any) -> Any:
-        sizes.append(len(table))
-        return tag(tagger, table)
-
     monkeypatch.setattr(reading, "N_ROWS", 2)
-    monkeypatch.setattr(TableTagger, "__call__", count)
     path = folder / "texts" / "a.txt"
     do_all(make_plan(folder, tmp_path), path)
     assert len(sizes) > 2 and max(sizes) == 2
@@ -298,18 +304,14 @@ def test_a_part_is_tagged_in_tables_of_few_rows(
 
 @pytest.mark.parametrize("kind", ["parquet", "jsonl", "txt"])
 def test_long_texts_are_tagged_in_smaller_tables(
-    kind: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kind: str,
+    folder: Path,
+    tmp_path: Path,
+    sizes: List[int],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    sizes: List[int] = []
-    tag = TableTagger.__call__
-
-    def count(tagger: TableTagger, table: Any) -> Any:
-        sizes.append(len(table))
-        return tag(tagger, table)
-
     for module in (reading, work):
         monkeypatch.setattr(module, "TABLE_SIZE", 300)
-    monkeypatch.setattr(TableTagger, "__call__", count)
     texts = [f"{text} " * 10 for text in TEXTS]
     path = tmp_path / f"a.{kind}"
     if kind == "parquet":
