@@ -91,7 +91,7 @@ def annotate_texts(
 
     msg (Printer): Prints the messages. The others are those of `annotate_cli`.
     """
-    from ..distillation.shards import SETTINGS
+    from ..distillation.shards import SETTINGS, describe_files
     from ..distillation.teacher import annotate
     from ..texts import find_text_files
 
@@ -106,7 +106,7 @@ def annotate_texts(
         "teachers": [_describe(teacher) for teacher in teachers],
         "n_alternatives": n_alternatives,
         "min_confidence": min_confidence,
-        **{f"size of '{file.name}'": file.stat().st_size for file in files},
+        **describe_files(files),
     }
     with user_errors(msg, f"Can't annotate to '{output_dir}'"):
         check_settings(output_dir / SETTINGS, settings)
@@ -173,7 +173,10 @@ def _load_teachers(msg: Printer, names: str) -> List["Teacher"]:
     teachers = []
     for name in names.split(","):
         with user_errors(msg, f"Can't load the teacher '{name}'"):
-            teachers.append(make_teacher(load_model(name.strip())))
+            nlp = load_model(name.strip())
+            if nlp.path is None:
+                raise ValueError("It is not trained. Name a pipeline that is.")
+            teachers.append(make_teacher(nlp))
     return teachers
 
 

@@ -1,9 +1,10 @@
 """Annotated texts in files of limited size, made in as many runs as it takes."""
 
 import glob
+import json
 import re
 from pathlib import Path
-from typing import Callable, Iterable, Iterator, List, NamedTuple, Set, Tuple
+from typing import Callable, Dict, Iterable, Iterator, List, NamedTuple, Set, Tuple
 
 from spacy.tokens import Doc, DocBin
 from spacy.vocab import Vocab
@@ -15,6 +16,7 @@ from ..texts import Text, cut_text, read_texts
 # words. So much is lost at most if the work is interrupted, and kept in memory.
 SHARD_CHARACTERS = 100_000
 SETTINGS = "annotation.json"
+SIZE = re.compile(r"size of '(.*)'")
 SHARD = re.compile(r"(.*)-\d{5,}\.spacy")
 
 Annotate = Callable[[Iterable[Text]], Iterable[Doc]]
@@ -31,10 +33,19 @@ class Shard(NamedTuple):
     n_bytes: int
 
 
+def describe_files(files: Iterable[Path]) -> Dict[str, int]:
+    """Return the settings that tell whether a folder was made of the same texts."""
+    return {f"size of '{file.name}'": file.stat().st_size for file in files}
+
+
 def find_annotated(output_dir: Path) -> Set[str]:
-    """Return the names of the files of texts whose shards are in a folder."""
-    shards = (SHARD.fullmatch(path.name) for path in output_dir.glob("*.spacy"))
-    return {shard[1] for shard in shards if shard is not None}
+    """Return the names of the files of texts that a folder was made of. Of one that is
+    blank, there is no shard."""
+    settings = output_dir / SETTINGS
+    keys = json.loads(settings.read_text("utf8")) if settings.exists() else {}
+    shards = (path.name for path in output_dir.glob("*.spacy"))
+    found = (*map(SIZE.fullmatch, keys), *map(SHARD.fullmatch, shards))
+    return {match[1] for match in found if match is not None}
 
 
 def annotate_file(

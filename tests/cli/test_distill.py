@@ -395,6 +395,32 @@ def test_more_texts_for_a_student_that_is_there_are_refused(
     assert times(distilled) == before
 
 
+def test_a_blank_text_is_no_other_text(folder: Path, tmp_path: Path) -> None:
+    blank = tmp_path / "blank.txt"
+    blank.write_text("\n")
+    output = tmp_path / "output"
+    run_spacy(*command(folder, output, blank))
+    assert "trained already" in run_spacy(*command(folder, output, blank))
+
+
+def test_a_teacher_that_is_not_trained_is_refused(folder: Path, tmp_path: Path) -> None:
+    arguments = ["blank:en", folder / "texts.txt", "-o", tmp_path / "silver"]
+    assert_refused(["lstm-tagger", "annotate", *arguments], "is not trained")
+
+
+def test_a_tagger_from_another_pipeline_learns_the_tags_of_the_teacher(
+    folder: Path, tmp_path: Path
+) -> None:
+    make_trained(GOLD, steps=1).to_disk(tmp_path / "sourced")
+    config = load_config(folder / "config.cfg")
+    config["components"]["lstm_tagger"] = {"source": str(tmp_path / "sourced")}
+    config.to_disk(tmp_path / "config.cfg")
+    output = tmp_path / "output"
+    run_spacy(*command(folder, output, config=tmp_path / "config.cfg"))
+    tagger: Any = spacy.load(output / "model-best").get_pipe("lstm_tagger")
+    assert "UH" in tagger.labels
+
+
 def test_another_teacher_is_refused(folder: Path, tmp_path: Path) -> None:
     output = tmp_path / "output"
     arguments = [folder / "teacher", folder / "texts.txt", "-o", output / "silver"]
