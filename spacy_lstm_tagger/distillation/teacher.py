@@ -22,6 +22,9 @@ from ..texts import Text, copy_tokens
 
 # The custom attribute of tokens that has the tags that the teachers find possible.
 TEACHER_TAGS = "teacher_tags"
+# The tags that a teacher is asked for, if fewer are to be kept: one may be the second
+# of each who votes, and that of a CRF's best sequence less probable than others.
+N_ASKED = 20
 # The probabilities of the tags that one token may have. Empty if nothing is known.
 Opinion = Dict[str, float]
 
@@ -71,11 +74,10 @@ def annotate(
     RAISES (ValueError): If a teacher joins or splits the tokens of the first one.
     """
     first, *others = teachers
-    # Those who vote are asked for all tags: one may be the second of each of them.
-    limit = None if others else n_alternatives
+    limit = max(n_alternatives, N_ASKED)
     for teacher in teachers:
         if isinstance(teacher.tagger, LSTMTagger):
-            teacher.tagger.n_alternatives = limit or len(teacher.tagger.labels)
+            teacher.tagger.n_alternatives = limit
     for docs in minibatch(first.nlp.pipe(texts), first.nlp.batch_size):
         found = [_ask(first, docs, limit)]
         for teacher in others:
@@ -93,15 +95,12 @@ def annotate(
             yield _make_doc(doc, votes, min_confidence)
 
 
-def _ask(
-    teacher: Teacher, docs: List[Doc], limit: Optional[int]
-) -> List[List[Opinion]]:
+def _ask(teacher: Teacher, docs: List[Doc], limit: int) -> List[List[Opinion]]:
     """Return the opinions on the tokens of documents that the teacher has tagged."""
     tagger = teacher.tagger
     if tagger is not None and not isinstance(tagger, LSTMTagger):
         for doc, rows in zip(docs, predict_probabilities(tagger, docs)):
-            n_tags = limit or len(tagger.labels)
-            set_alternatives(doc, TEACHER_TAGS, rows, tagger.labels, n_tags)
+            set_alternatives(doc, TEACHER_TAGS, rows, tagger.labels, limit)
     # The sequence that a CRF finds may have less probable tags than the highest.
     has_chain = tagger is not None and bool(tagger.model.has_ref("crf"))
     return [_read_opinions(doc, has_chain) for doc in docs]
@@ -148,7 +147,7 @@ def _make_doc(tagged: Doc, opinions: List[Opinion], min_confidence: float) -> Do
     has_sentences = doc.has_annotation("SENT_START")
     for sentence in doc.sents if has_sentences else [doc[:]]:
         known = {token: opinions[token.i] for token in sentence if opinions[token.i]}
-        confidences = [max(opinion.values()) for opinion in known.values()]
+        confidences = [next(iter(opinion.values())) for opinion in known.values()]
         if known and numpy.mean(confidences) >= min_confidence:
             for token, opinion in known.items():
                 token.tag_ = next(iter(opinion))

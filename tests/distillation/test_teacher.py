@@ -164,6 +164,19 @@ def test_a_crf_teaches_its_tags_where_others_are_more_probable() -> None:
     assert tags_of(doc)[2] == least[2]
 
 
+def test_the_confidence_of_a_crf_is_that_of_its_tags() -> None:
+    nlp = few_tags()
+    tagger = get_tagger(nlp)
+    (row,) = tagger.predict_proba(nlp.make_doc("c"))[0]
+    # The least probable tag, as the best sequence may have it.
+    add_rule(nlp, "c", tagger.labels[row.argmin()])
+    for threshold, has_tag in ((row.min() - 1e-4, True), (row.min() + 1e-4, False)):
+        (doc,) = teach(nlp, texts=["c"], k=1, min_confidence=max(0.0, threshold))
+        assert any(tags_of(doc)) is has_tag
+        (opinion,) = opinions(doc)
+        assert list(opinion.values()) == pytest.approx([row.min()], abs=1e-5)
+
+
 def test_a_pipeline_that_keeps_other_alternatives_teaches_as_well() -> None:
     nlp = make_untrained(config=configure(alternatives_attribute="tests_alternatives"))
     (doc,) = teach(nlp, k=2)
