@@ -68,8 +68,8 @@ def corpus_cli(
     """
     Tag a corpus of any size. Each part of the input, some 16 MB of it, becomes a file
     of its own, which is written whole or not at all. If the command is interrupted, the
-    same command goes on: it makes only what is not there. Where the pipeline fails on a
-    text, the column 'error' says why.
+    same command goes on: it makes only what is not there. Where a text can't be
+    read, or the pipeline fails on it, the column 'error' says why.
     """
     msg = make_printer()
     advice = "Install it with: pip install 'spacy-lstm-tagger[corpus]'"
@@ -195,7 +195,7 @@ def _do_all(
     if n_failed:
         print_warning(
             f"{n_failed:,} of {n_texts:,} texts can't be read, or the pipeline has "
-            f"failed on them. To tag them again, remove their outputs:"
+            f"failed on them:"
         )
         print("\n".join(problems[:N_SHOWN]), file=sys.stderr)
     if unread:

@@ -47,8 +47,8 @@ class Counts(NamedTuple):
     """What there is in the output.
 
     n_words, n_texts (int): The words, and the texts, those below included.
-    n_failed (int): The texts that the pipeline has failed on, and the parts that can't
-        be read.
+    n_failed (int): The texts that can't be read or that the pipeline has failed on,
+        and the parts that can't be read.
     """
 
     n_words: int = 0

@@ -48,8 +48,8 @@ class Part(NamedTuple):
 
     number (int): Its number in the file.
     n_bytes (int): The bytes of the file that were read for it.
-    read (Callable[[], Iterator[pa.Table]]): Makes tables of it, all with one schema.
-        Raises a ValueError if something in it can't be read.
+    read (Callable[[], Iterator[pa.Table]]): Makes tables of it, for `tag_read`, which
+        gives all of them one schema. Raises a ValueError if it can't be read at all.
     """
 
     number: int
@@ -156,20 +156,24 @@ def rows_of_size(n_rows: int, n_bytes: int, size: int) -> int:
 
 
 def _read_files(job: Job, text_column: str) -> Iterator[pa.Table]:
-    rows = []
-    for source in job.sources:
-        with _open(source) as (stream, _):
-            data = stream.read()
-        rows.append(_read_file(data, source.name, text_column))
+    rows = [
+        _read_file(partial(_read_source, source), source.name, text_column)
+        for source in job.sources
+    ]
     yield _make_table(rows, text_column)
 
 
 def _read_whole(data: bytes, name: str, text_column: str) -> Iterator[pa.Table]:
-    yield _make_table([_read_file(data, name, text_column)], text_column)
+    yield _make_table([_read_file(lambda: data, name, text_column)], text_column)
 
 
-def _read_file(data: bytes, name: str, text_column: str) -> Row:
-    found = _read_row(lambda: {text_column: _decode(data, f"'{name}'")})
+def _read_source(source: Source) -> bytes:
+    with _open(source) as (stream, _):
+        return stream.read()
+
+
+def _read_file(read: Callable[[], bytes], name: str, text_column: str) -> Row:
+    found = _read_row(lambda: {text_column: _decode(read(), f"'{name}'")})
     return {PATH_COLUMN: name, **found}
 
 
@@ -192,6 +196,8 @@ def _read_text(
         _read_row(partial(_read_document, document, place, text_column))
         for document, place in _number(_split(data, separator), "Document")
     )
+    # There is more white space than that of bytes.
+    rows = (row for row in rows if UNREAD in row or row[text_column].strip())
     # There may be none.
     yield _make_table(list(islice(rows, N_ROWS)), text_column)
     while more := list(islice(rows, N_ROWS)):
@@ -249,7 +255,7 @@ def _parse(line: bytes, place: str) -> Row:
     text = _decode(line, place)
     try:
         row = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{place} is not JSON: {error}") from error
     if not isinstance(row, dict):
         raise ValueError(f"{place} is not an object, but {text[:40]!r}.")

@@ -54,9 +54,9 @@ class Done(NamedTuple):
     n_bytes (int): Bytes of the input.
     n_words (int): Words that were tagged: none if it had an output before.
     n_texts (int): Texts that were tagged, those below included.
-    n_failed (int): Texts that the pipeline failed on.
-    problem (Optional[str]): Why it failed on the first of them, or why the part can't
-        be read. Such a part has no output.
+    n_failed (int): Texts that can't be read, or that the pipeline failed on.
+    problem (Optional[str]): What the first of them has, or why the whole part can't be
+        read. Such a part has no output.
     is_readable (bool): Whether it can be read.
     """
 

@@ -247,6 +247,7 @@ def test_what_can_not_be_read_is_named(
         ("a.txt", b"\xff\xfe", "Document 2 of the part is not in UTF-8"),
         ("a.jsonl", b'{"text": ', "Line 2 of the part is not JSON"),
         ("a.jsonl", b"[1]", "Line 2 of the part is not an object"),
+        ("a.jsonl", b"[" * 100_000, "Line 2 of the part is not JSON"),
         ("a.jsonl", b'{"text": "\xff"}', "Line 2 of the part is not in UTF-8"),
         ("a.jsonl", b'{"text": "\\ud800"}', "Line 2 of the part has half a character"),
     ],
@@ -268,12 +269,15 @@ def test_a_document_that_can_not_be_read_is_a_row_with_the_reason(
 def test_a_file_that_can_not_be_read_is_a_row_with_its_path(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes(b"fine")
     (tmp_path / "b.txt").write_bytes(b"\xff")
+    (tmp_path / "c.txt.gz").write_bytes(b"no gz")
     rows = [row for part in read(tmp_path, documents=Documents.file) for row in part]
     assert [(row["path"], row["text"]) for row in rows] == [
         ("a.txt", "fine"),
         ("b.txt", None),
+        ("c.txt.gz", None),
     ]
     assert "'b.txt' is not in UTF-8" in rows[1][UNREAD]
+    assert "is damaged" in rows[2][UNREAD]
 
 
 def test_both_surrogates_are_a_character(tmp_path: Path) -> None:
@@ -283,5 +287,5 @@ def test_both_surrogates_are_a_character(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["a.txt", "a.jsonl"])
 def test_blank_lines_are_no_rows(name: str, tmp_path: Path) -> None:
-    (tmp_path / name).write_bytes(b"\n \n")
+    (tmp_path / name).write_text("\n \n" if name == "a.jsonl" else "\n \n\u3000\n")
     assert read(tmp_path / name) == [[]]
