@@ -48,8 +48,8 @@ def debug(
 @pytest.mark.parametrize(
     "config",
     [
-        *("accurate", "crf", "default", "demo", "fast", "gpu", "small"),
-        "static_vectors",
+        # Not those of students, whose data is not all there.
+        *("crf", "default", "demo", "fast", "gpu", "static_vectors"),
     ],
 )
 def test_our_configs_are_good(config: str, tmp_path: Path) -> None:
@@ -65,8 +65,8 @@ def test_our_configs_are_good(config: str, tmp_path: Path) -> None:
     "overrides, warning, advice",
     [
         (
-            [f"--{TOK2VEC}.input_dropout", 0.5],
-            "dropout (0.1), applied input_dropout (0.5) times, is 0.051, far from 0.41",
+            [f"--{TOK2VEC}.input_dropout", 1.0],
+            "dropout (0.1), applied input_dropout (1.0) times, is 0.1, far from 0.41",
             "3 points of accuracy",
         ),
         (
@@ -90,13 +90,13 @@ def test_our_configs_are_good(config: str, tmp_path: Path) -> None:
             "2 points of accuracy were lost",
         ),
         (
-            ["--training.batcher.size", 2000],
-            "Batches of 2000 words are large for 9000 words",
+            ["--training.batcher.size", 1000],
+            "Batches of 1000 words are large for 9000 words",
             "took 14 passes with batches of 200 words",
         ),
         (
-            ["--training.accumulate_gradient", 3],
-            "Batches of 2400 words are large for 9000 words",
+            ["--training.accumulate_gradient", 2],
+            "Batches of 1600 words are large for 9000 words",
             "took 14 passes with batches of 200 words",
         ),
         (
