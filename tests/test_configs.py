@@ -300,7 +300,6 @@ STUDENT = {
     "training.patience": 2000,
     "training.eval_frequency": 500,
     f"{TOK2VEC}.word_dropout": 1.0,
-    "training.batcher.size": 1600,
     f"{TOK2VEC}.input_dropout": 1.0,
     f"{TOK2VEC}.layer_dropout": 1.0,
     f"{TOK2VEC}.min_word_count": 3,
@@ -309,7 +308,7 @@ STUDENT = {
 }
 # All settings that are others than those of default.cfg.
 DIFFERENCES: Dict[str, Dict[str, Any]] = {
-    "accurate": STUDENT,
+    "accurate": {**STUDENT, "training.batcher.size": 1600},
     "crf": {
         "components.lstm_tagger.label_smoothing": 0.0,
         f"{MODEL}.@architectures": "spacy_lstm_tagger.LSTMCRFTagger.v1",
