@@ -74,7 +74,9 @@ def annotate(
     RAISES (ValueError): If a teacher joins or splits the tokens of the first one.
     """
     first, *others = teachers
-    limit = max(n_alternatives, N_ASKED)
+    limit = n_alternatives
+    if others or _has_chain(first):
+        limit = max(limit, N_ASKED)
     for teacher in teachers:
         if isinstance(teacher.tagger, LSTMTagger):
             teacher.tagger.n_alternatives = limit
@@ -101,9 +103,14 @@ def _ask(teacher: Teacher, docs: List[Doc], limit: int) -> List[List[Opinion]]:
     if tagger is not None and not isinstance(tagger, LSTMTagger):
         for doc, rows in zip(docs, predict_probabilities(tagger, docs)):
             set_alternatives(doc, TEACHER_TAGS, rows, tagger.labels, limit)
-    # The sequence that a CRF finds may have less probable tags than the highest.
-    has_chain = tagger is not None and bool(tagger.model.has_ref("crf"))
+    has_chain = _has_chain(teacher)
     return [_read_opinions(doc, has_chain) for doc in docs]
+
+
+def _has_chain(teacher: Teacher) -> bool:
+    """Return whether tags are those of the best sequence, which at their own places may
+    be less probable than others."""
+    return teacher.tagger is not None and bool(teacher.tagger.model.has_ref("crf"))
 
 
 def _read_opinions(doc: Doc, has_chain: bool) -> List[Opinion]:
