@@ -178,6 +178,7 @@ def _do_part(plan: Plan, job: Job, part: Part) -> Done:
     try:
         write_tables(path, plan.format, tag())
     except (ValueError, pa.ArrowNotImplementedError, RecursionError) as error:
+        # The last two: types that Parquet has not, and JSON too deep to be written.
         return Done(place, part.n_bytes, problem=str(error), is_readable=False)
     n_words, n_texts = map(sum, zip(*counts))
     problem = errors[0] if errors else None

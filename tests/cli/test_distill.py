@@ -1,5 +1,6 @@
 """The command `lstm-tagger distill`."""
 
+import logging
 import os
 import signal
 from pathlib import Path
@@ -12,7 +13,7 @@ from spacy.cli import app
 from spacy.language import Language
 from spacy.tokens import DocBin
 from spacy.training import Corpus
-from spacy.util import load_config
+from spacy.util import load_config, logger
 from spacy.vocab import Vocab
 from test_errors import assert_refused
 from typer.testing import CliRunner
@@ -200,6 +201,18 @@ def test_the_share_of_the_gold_data_is_in_the_config(
     (path,) = quick
     found = load_config(path)["corpora"]["train"]["proportions"]
     assert found == {"gold": 0.75, "silver": 0.25}
+
+
+@pytest.mark.parametrize("option, level", [([], "INFO"), (["-V"], "DEBUG")])
+def test_more_is_logged_if_that_is_asked_for(
+    option: List[str], level: str, folder: Path, tmp_path: Path, quick: List[Path]
+) -> None:
+    before = logger.level
+    try:
+        CliRunner().invoke(app, [str(x) for x in command(folder, tmp_path, *option)])
+        assert logging.getLevelName(logger.level) == level
+    finally:
+        logger.setLevel(before)
 
 
 def test_several_texts_may_be_given(

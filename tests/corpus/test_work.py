@@ -15,9 +15,11 @@ from typing import Any, Dict, Iterator, List
 
 import pytest
 import spacy
+from spacy.cli import app
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin
 from spacy.training.converters import conllu_to_docs
+from typer.testing import CliRunner
 from util import TRAIN_DATA, make_trained, run_spacy
 
 pa = pytest.importorskip("pyarrow")
@@ -385,6 +387,47 @@ def test_several_processes_write_what_one_does(folder: Path, tmp_path: Path) -> 
     assert found == contents(tmp_path / "one")
     printed = run_spacy(*command(folder, tmp_path / "two"))
     assert "nothing left to do" in printed
+
+
+# As if another process had been killed while it wrote to a disk that is full.
+FULL = """
+import errno
+from spacy_lstm_tagger.corpus import writing
+
+def fill(path, tables):
+    path.with_name(".a.txt-00001.parquet.99999.tmp").write_bytes(b"half a file")
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+for format in writing.WRITERS:
+    writing.WRITERS[format] = fill
+"""
+
+
+def test_after_a_full_disk_nothing_is_left_of_any_process(
+    folder: Path, tmp_path: Path
+) -> None:
+    code = tmp_path / "code.py"
+    code.write_text(CODE + FULL)
+    output = tmp_path / "out"
+    failing = command(folder, output, "--code", code, "--workers", 2)
+    result = CliRunner().invoke(app, failing)
+    assert result.exit_code == 1 and "No space left" in result.output
+    assert sorted(contents(output)) == ["corpus.json"]
+
+
+def test_each_process_has_one_thread_whatever_the_environment_says(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        monkeypatch.setenv(name, "2")
+    found = tmp_path / "threads.txt"
+    code = tmp_path / "code.py"
+    look = "import multiprocessing, pathlib, torch"
+    write = f"pathlib.Path({str(found)!r}).write_text(str(torch.get_num_threads()))"
+    is_worker = "multiprocessing.parent_process() is not None"
+    code.write_text(f"{CODE}\n{look}\nif {is_worker}:\n    {write}\n")
+    run_spacy(*command(folder, tmp_path / "out", "--code", code))
+    assert found.read_text() == "1"
 
 
 # Small parts, and time to kill the process while it works.
