@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ..network.character_lstm import CHUNK_SIZE
 from ..network.lstm import BidirectionalLSTM
 from ..network.word_char_encoder import FormTensors, WordCharEncoder
 from .precision import Product
@@ -16,8 +15,6 @@ from .recurrence import N_DIRECTIONS, StateInputs, read_lanes, separator
 
 # The number of vectors that are made at a time: they stay in the CPU's caches.
 PART_SIZE = 1024
-# The fewest forms whose characters are read at a time.
-MIN_CHUNK = 8
 
 
 @dataclass(frozen=True)
@@ -92,20 +89,11 @@ class TaggingEncoder:
         """
         words = self.encoder.word_embedding(forms.word_rows)
         spaces = self.encoder.spacing_embedding(spacing)
-        characters = self._read_characters(forms)
+        characters = self.encoder.character_lstm(
+            forms.characters, forms.character_lengths
+        )
         inputs = torch.cat((words, spaces, characters), dim=1)
         return torch.addmm(self._bias, inputs, self._form_weights)
-
-    def _read_characters(self, forms: FormTensors) -> Tensor:
-        """Read the characters of forms. There may be any number of forms, and oneDNN
-        keeps what it has prepared for each number, which took hundreds of megabytes:
-        others are added, so that there are few different numbers."""
-        n_forms = len(forms.character_lengths)
-        n_added = _round_up(n_forms) - n_forms
-        # The shortest, which are in the last chunk.
-        characters = functional.pad(forms.characters, (0, 0, 0, n_added))
-        lengths = functional.pad(forms.character_lengths, (0, n_added), value=1)
-        return self.encoder.character_lstm(characters, lengths)[:n_forms]
 
     def vector_gates(self, static_vectors: Tensor) -> Tensor:
         """Compute the part of these gates that comes from static vectors.
@@ -169,13 +157,6 @@ class _Layer:
         return read_lanes(
             self._gates, _meet(ones, 2 * ones, lanes), self._recurrent, inputs
         )
-
-
-def _round_up(n_forms: int) -> int:
-    """Return a number of forms that fills chunks, or the last one to a power of two."""
-    n_whole, rest = divmod(n_forms, CHUNK_SIZE)
-    filled = max(MIN_CHUNK, 1 << (rest - 1).bit_length()) if rest else 0
-    return n_whole * CHUNK_SIZE + filled
 
 
 def _meet(forward: Tensor, backward: Tensor, lanes: LaneTensors) -> Tensor:

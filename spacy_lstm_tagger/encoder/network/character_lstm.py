@@ -2,12 +2,15 @@
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from .factory import FACTORY
 from .lstm import BidirectionalLSTM, make_reversal
 
 # Forms are read in chunks of similar length: little padding, and flat memory.
 CHUNK_SIZE = 128
+# The fewest forms of a chunk.
+MIN_CHUNK = 8
 
 
 class CharacterLSTM(nn.Module):
@@ -37,12 +40,19 @@ class CharacterLSTM(nn.Module):
         if not len(lengths):
             # Nothing but whitespace; an LSTM reads at least one sequence.
             return self.embedding.weight.new_zeros((0, self.width))
+        n_forms = len(lengths)
+        # There may be any number of forms, and oneDNN keeps what it has prepared for
+        # each number, which took hundreds of megabytes: others are added, so that there
+        # are few different numbers. They are the shortest, and come in the last chunk.
+        n_added = _round_up(n_forms) - n_forms
+        characters = functional.pad(characters, (0, 0, 0, n_added))
+        lengths = functional.pad(lengths, (0, n_added), value=1)
         order = torch.argsort(lengths, descending=True, stable=True)
         chunks = [
             self._read(characters[rows], lengths[rows])
             for rows in order.split(CHUNK_SIZE)
         ]
-        return torch.cat(chunks)[torch.argsort(order)]
+        return torch.cat(chunks)[torch.argsort(order)[:n_forms]]
 
     def _read(self, characters: Tensor, lengths: Tensor) -> Tensor:
         max_length = int(lengths[0])
@@ -52,3 +62,10 @@ class CharacterLSTM(nn.Module):
         last = torch.arange(len(lengths), device=lengths.device), lengths - 1
         # The backward direction ends at the first character.
         return torch.cat((forward[last], backward[:, 0]), dim=1)
+
+
+def _round_up(n_forms: int) -> int:
+    """Return a number of forms that fills chunks, or the last one to a power of two."""
+    n_whole, rest = divmod(n_forms, CHUNK_SIZE)
+    filled = max(MIN_CHUNK, 1 << (rest - 1).bit_length()) if rest else 0
+    return n_whole * CHUNK_SIZE + filled
