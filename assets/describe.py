@@ -1,11 +1,12 @@
 """Write the meta.json of a package: what is known about a pipeline, and its figures on
 test data. `spacy package --meta-path` makes the model card of it.
 
-    python assets/describe.py MODEL TEST TRAIN ABOUT OUTPUT
+    python assets/describe.py MODEL TEST TRAIN ABOUT TEXTS TEXTS_LICENSE OUTPUT
 
 MODEL is the pipeline, TEST and TRAIN are .spacy files or directories of them. ABOUT is
 a JSON file with what the model card says besides figures: the description, the license,
-the sources and, as "notes", what the pipeline can't do.
+the sources and, as "notes", what the pipeline can't do. TEXTS is the file or folder of
+the texts that the tagger has learned from, which become one more source.
 """
 
 import platform
@@ -38,12 +39,20 @@ NOT_SET = ("morph", "lemma")
 
 
 def main(
-    model: Existing, test: Existing, train: Existing, about: Existing, output: Path
+    model: Existing,
+    test: Existing,
+    train: Existing,
+    about: Existing,
+    texts: Existing,
+    texts_license: str,
+    output: Path,
 ) -> None:
     """Measure the pipeline, and write the file."""
     torch.set_num_threads(1)
     nlp = spacy.load(model)
     described = read_about(about, nlp.lang)
+    name = f"'{texts.name}': raw text, tagged by a teacher"
+    described["sources"].append({"name": name, "license": texts_license})
     known_words = count_words(example.reference for example in Corpus(train)(nlp))
     by_gold_tokens = list(Corpus(test, gold_preproc=True)(nlp))
     tokens = collect(nlp, by_gold_tokens).tokens
@@ -62,6 +71,7 @@ def main(
         [
             format_accuracies(rows),
             describe_speed(whole, alone),
+            format_licenses(described["sources"]),
             described.get("notes", ""),
         ]
     )
@@ -75,10 +85,12 @@ def read_about(path: Path, lang: str) -> Dict[str, Any]:
     try:
         described = srsly.read_json(path)
         about_lang = described.pop("lang")
+        format_licenses(described["sources"])
     except (ValueError, KeyError, AttributeError, TypeError) as error:
         msg.fail(
             f"Can't use '{path}': {error!r}",
-            "It needs to be a JSON object with 'lang', 'license' and 'sources'.",
+            "It needs to be a JSON object like 'assets/about.json', with 'lang', "
+            "'license' and 'sources', each of which has a 'name' and a 'license'.",
             exits=1,
         )
     if about_lang != lang:
@@ -123,6 +135,15 @@ def describe_speed(whole: float, alone: float) -> str:
         f"{alone:,.0f} of the tagger without the other components ({find_cpu()}, "
         f"{packages}, {date.today().isoformat()})."
     )
+    return md.text
+
+
+def format_licenses(sources: List[Dict[str, str]]) -> str:
+    """Tell the license of each source, which spaCy's part of the card does not."""
+    md = MarkdownRenderer()
+    md.add(md.title(3, "Licenses of the sources"))
+    cells = [(source["name"], source["license"]) for source in sources]
+    md.add(md.table(cells, ["Source", "License"]))
     return md.text
 
 

@@ -305,7 +305,7 @@ def distilled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     texts.write_text("Quokkas never read the paper on Monday.\n" * 3, encoding="utf8")
     variables = {**SAMPLE, "teacher_config": "demo", "texts": "my texts.txt"}
     run(project, "distill", **variables)
-    run(project, "release", **variables)
+    run(project, "release", **variables, texts_license="CC0 of Quokkaland")
     return project
 
 
@@ -360,10 +360,15 @@ def test_the_card_of_a_release_has_its_figures_and_licenses(distilled: Path) -> 
     meta, card = json.loads(packed["meta.json"]), packed["README.md"].decode("utf8")
     about = srsly.read_json(ROOT / "assets" / "about.json")
     assert meta["lang"] == about["lang"]
-    for key in ("description", "license", "sources"):
+    for key in ("description", "license"):
         assert meta[key] == about[key]
     assert about["description"] in card
-    assert about["sources"][0]["name"] in card
+    *sources, texts = meta["sources"]
+    assert sources == about["sources"]
+    assert "my texts.txt" in texts["name"]
+    for source in meta["sources"]:
+        assert re.search(rf"{source['name']} *\| {source['license']} ", card)
+    assert texts["license"] == "CC0 of Quokkaland"
     nlp = spacy.load(distilled / "training" / f"{NAME}-release" / "rounded")
     test = Corpus(distilled / "corpus" / NAME / "test", gold_preproc=True)
     accuracy = 100 * nlp.evaluate(test(nlp))["tag_acc"]
@@ -375,9 +380,14 @@ def test_the_card_of_a_release_has_its_figures_and_licenses(distilled: Path) -> 
 @pytest.mark.parametrize(
     "about, expected",
     [
-        ('{"lang": "de"}', "is about 'de', but the pipeline is for 'en'"),
-        ('{"license": "MIT"}', "needs to be a JSON object with 'lang'"),
-        ("no JSON", "needs to be a JSON object"),
+        (
+            '{"lang": "de", "sources": []}',
+            "is about 'de', but the pipeline is for 'en'",
+        ),
+        ('{"license": "MIT"}', "needs to be a JSON object like"),
+        ("no JSON", "needs to be a JSON object like"),
+        ('{"lang": "en", "license": "MIT"}', "each of which has a 'name'"),
+        ('{"lang": "en", "sources": [{"name": "A"}]}', "each of which has a 'name'"),
     ],
 )
 def test_a_card_about_something_else_is_refused(
@@ -386,7 +396,8 @@ def test_a_card_about_something_else_is_refused(
     (distilled / "about.json").write_text(about, encoding="utf8")
     model = f"training/{NAME}-release/model-best"
     data = [f"corpus/{NAME}/test", f"corpus/{NAME}/train"]
-    command = [sys.executable, "assets/describe.py", model, *data, "about.json", "new"]
+    data += ["about.json", "my texts.txt", "MIT", "new"]
+    command = [sys.executable, "assets/describe.py", model, *data]
     done = subprocess.run(command, cwd=distilled, capture_output=True, encoding="utf8")
     assert done.returncode == 1
     assert expected in " ".join(done.stdout.split())
