@@ -29,7 +29,7 @@ from .columns import TYPES, make_columns
 from .options import CONFIDENCES, TAGS, TOKENS
 
 # After so many characters, everything that is kept of their words is let go.
-ZONE_CHARACTERS = 1_000_000
+ZONE_CHARACTERS = 250_000
 ERROR = "error"
 # The column with the reason why a row can't be read, before it is in that of errors.
 UNREAD = "spacy_lstm_tagger_unread"

@@ -33,12 +33,12 @@ class FormCache:
     probability of 1 in 25 million, in zones and without them.
 
     first_row (Tensor): The first row. *Shape:* (1, width)
-    max_bytes (int): The most bytes to keep, without spare rows. Forms that are needed
-        at once are kept until there are others, however many they are.
+    max_bytes (int): The most bytes to keep of forms. Those that are needed at once are
+        kept until there are others, however many they are.
     """
 
     def __init__(self, first_row: Tensor, *, max_bytes: int = MAX_BYTES) -> None:
-        self._max_rows = max_bytes // (4 * first_row.shape[1])
+        self._max_forms = max_bytes // (4 * first_row.shape[1])
         self._kept = _Kept(
             forms=numpy.zeros(0, dtype="uint64"),
             rows=numpy.zeros(0, dtype="int64"),
@@ -69,9 +69,9 @@ class FormCache:
             missing = rows == MISSING
             if missing.any():
                 computed = compute(tokens[missing])
-                if len(kept.forms) + len(computed) > self._max_rows:
+                if len(kept.forms) + len(computed) > self._max_forms:
                     kept = kept.only(forms[~missing])
-                kept = kept.with_rows(forms[missing], computed)
+                kept = kept.with_rows(forms[missing], computed, self._max_forms)
                 rows = kept.find(forms)
                 # In one step: a process may be forked at any time.
                 self._kept = kept
@@ -98,13 +98,17 @@ class _Kept:
         rows = torch.from_numpy(numpy.append(0, self.find(forms)))
         return _Kept(forms, numpy.arange(1, len(rows)), self.table[rows])
 
-    def with_rows(self, forms: NDArray[numpy.uint64], computed: Tensor) -> "_Kept":
-        """Return a table with the rows of more forms."""
+    def with_rows(
+        self, forms: NDArray[numpy.uint64], computed: Tensor, max_forms: int
+    ) -> "_Kept":
+        """Return a table with the rows of more forms, and room for `max_forms`."""
         start = len(self.forms) + 1
         end = start + len(forms)
         table = self.table
         if end > len(table):
-            table = table.new_empty((max(end, 2 * start), table.shape[1]))
+            # All at once, although most may never be used: memory that is not written
+            # to is none. Tables that grew would leave gaps behind, which add up.
+            table = table.new_empty((max(end, max_forms + 1), table.shape[1]))
             table[:start] = self.table[:start]
         table[start:end] = computed
         all_forms = numpy.concatenate((self.forms, forms))

@@ -89,7 +89,18 @@ def test_the_memory_of_the_table_is_bounded() -> None:
     for first in range(0, 5000, 10):
         forms = numpy.arange(first, first + 10, dtype="uint64")
         table, _ = cache.look_up(forms, forms.astype("int64"), computed)
-        assert len(table) <= 202
+        assert len(table) == 101
+
+
+def test_a_table_has_room_from_the_first() -> None:
+    """Tables that grew would leave gaps in the memory of the process."""
+    cache, computed = FormCache(FIRST_ROW, max_bytes=100 * FORM_BYTES), Computed()
+    places = set()
+    for form in range(100):
+        forms = numpy.asarray([form], dtype="uint64")
+        table, _ = cache.look_up(forms, forms.astype("int64"), computed)
+        places.add(table.data_ptr())
+    assert len(places) == 1
 
 
 def test_rows_that_were_handed_out_stay_as_they_are() -> None:
