@@ -69,6 +69,22 @@ def test_a_character_vector_holds_the_final_states_of_both_directions(
         torch.testing.assert_close(vector, torch.cat((forward[0], backward[0]), dim=1))
 
 
+def test_gradients_are_those_of_the_forms_alone(character_lstm: CharacterLSTM) -> None:
+    """Forms are added to fill up a chunk: nothing is learned from them."""
+    layer = character_lstm.lstm
+    characters = torch.randint(1, 9, (5, 4))
+    weights = torch.randn(5, 6)
+    parameters = list(character_lstm.parameters())
+    vectors = character_lstm(characters, torch.full((5,), 4))
+    found = torch.autograd.grad((vectors * weights).sum(), parameters)
+    embedded = character_lstm.embedding(characters)
+    _, (forward, _) = layer.forward_lstm(embedded)
+    _, (backward, _) = layer.backward_lstm(embedded.flip(1))
+    alone = torch.cat((forward[0], backward[0]), dim=1)
+    expected = torch.autograd.grad((alone * weights).sum(), parameters)
+    torch.testing.assert_close(found, expected)
+
+
 def test_no_forms_have_no_vectors(character_lstm: CharacterLSTM) -> None:
     characters = torch.zeros((0, 0), dtype=torch.long)
     vectors = character_lstm(characters, torch.zeros(0, dtype=torch.long))
