@@ -85,6 +85,7 @@ def read_about(path: Path, lang: str) -> Dict[str, Any]:
     try:
         described = srsly.read_json(path)
         about_lang = described.pop("lang")
+        # Now, and not after minutes of measuring.
         format_licenses(described["sources"])
     except (ValueError, KeyError, AttributeError, TypeError) as error:
         msg.fail(
