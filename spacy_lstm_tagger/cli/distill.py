@@ -65,7 +65,7 @@ def distill_cli(
     same command goes on: texts that are annotated are not annotated again, and a
     training that was not finished begins anew.
     """
-    from ..distillation.config import TAGGER, collect_tags, make_student_config
+    from ..distillation.config import collect_tags, make_student_config
 
     msg = make_printer()
     util.logger.setLevel(logging.DEBUG if verbose else logging.INFO)
@@ -84,12 +84,13 @@ def distill_cli(
             )
         config = util.load_config(config_path, overrides=overrides)
         nlp = util.load_model_from_config(config, auto_fill=True)
-        student = make_student_config(nlp.config, silver, labels, gold_share=gold_share)
-        # As `init fill-config` does: they keep what they have learned. A tagger does
-        # not, since the teacher may have other tags.
-        for name, component in util.get_sourced_components(config).items():
-            if student["components"][name]["factory"] != TAGGER:
-                student["components"][name] = component
+        student = make_student_config(
+            nlp.config,
+            silver,
+            labels,
+            gold_share=gold_share,
+            sourced=util.get_sourced_components(config),
+        )
     paths = [Path(text) for text in texts]
     with user_errors(msg, f"Can't go on in '{output_dir}'"):
         _check_output(output_dir, student.to_str(), paths)

@@ -2,7 +2,8 @@
 
 import copy
 from pathlib import Path
-from typing import Any, Dict, Iterable, List
+from types import MappingProxyType
+from typing import Any, Collection, Dict, Iterable, List, Mapping
 
 from spacy.training import Example
 from thinc.api import Config
@@ -16,7 +17,12 @@ TAGGER = "lstm_tagger"
 
 
 def make_student_config(
-    config: Config, silver: Path, labels: Path, *, gold_share: float
+    config: Config,
+    silver: Path,
+    labels: Path,
+    *,
+    gold_share: float,
+    sourced: Mapping[str, Dict[str, Any]] = MappingProxyType({}),
 ) -> Config:
     """Return the config of a student: its training data is streamed, and mixed with the
     texts that a teacher has annotated.
@@ -26,11 +32,17 @@ def make_student_config(
     labels (Path): The JSON file with the tags of both.
     gold_share (float): The share of the words that come from the tagger's own training
         data, between 0 and 1.
+    sourced (Mapping[str, Dict[str, Any]]): The sections of components that come from
+        other pipelines. They keep what they have learned. A tagger does not, since the
+        teacher may have other tags.
     RAISES (ValueError): If the config can't be changed like this.
     """
     student = config.copy()
     names = _find_taggers(student)
     _check(student, names)
+    _check_others(student, sourced)
+    kept = {name: section for name, section in sourced.items() if name not in names}
+    student["components"].update(kept)
     gold = _find_corpus(student)
     before_init = student["initialize"].get("before_init")
     if before_init is not None and before_init["@callbacks"] != BUILD_VOCABULARY:
@@ -104,6 +116,13 @@ def _check(config: Config, names: List[str]) -> None:
             "Its training data is streamed ('max_epochs = -1'), as that of a student's "
             "config. Use the config of a tagger."
         )
+    pretrained = config.interpolate()["initialize"]["init_tok2vec"]
+    if pretrained is not None:
+        raise ValueError(
+            f"[initialize] 'init_tok2vec = {pretrained}' was trained with another "
+            f"vocabulary than that of a student, which has the words of all of its "
+            f"data. Set it to null."
+        )
     for name in names:
         attribute = config["components"][name]["teacher_attribute"]
         if attribute not in (None, TEACHER_TAGS):
@@ -117,6 +136,25 @@ def _check(config: Config, names: List[str]) -> None:
                 f"[initialize.components.{name}] 'tag_dictionary_min_count' counts in "
                 f"a sample of data that is streamed. Give 'tag_dictionary' instead."
             )
+
+
+def _check_others(config: Config, sourced: Collection[str]) -> None:
+    """Raise a ValueError for components that can't be trained beside a student."""
+    frozen = config["training"]["frozen_components"]
+    trained = [
+        name
+        for name, component in config["components"].items()
+        if "model" in component
+        and component["factory"] not in (TAGGER, "tok2vec")
+        and name not in frozen
+        and name not in sourced
+    ]
+    if trained:
+        raise ValueError(
+            f"Can't make a student with the components {trained}: their labels can't "
+            f"be collected from data that is streamed. Leave them out, and put the "
+            f"trained tagger into their pipeline."
+        )
 
 
 def _find_corpus(config: Config) -> Dict[str, Any]:

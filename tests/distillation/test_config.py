@@ -25,10 +25,16 @@ CONFIGS = [
     "shared_tok2vec.cfg",
 ]
 SILVER, LABELS = Path("silver"), Path("labels.json")
+SENTER = {"factory": "senter", "model": {"@architectures": "spacy.Tagger.v2"}}
 
 
 def make_config(name: str = "default.cfg") -> Config:
-    return load_config(ROOT / "configs" / name)
+    config = load_config(ROOT / "configs" / name)
+    if name == "shared_tok2vec.cfg":
+        # It can't learn from what is streamed.
+        del config["components"]["parser"]
+        config["nlp"]["pipeline"].remove("parser")
+    return config
 
 
 def make_student(config: Any = None, gold_share: float = 0.25) -> Config:
@@ -160,7 +166,17 @@ def with_collected_dictionary(config: Config) -> None:
     settings["tag_dictionary_min_count"] = 3
 
 
+def with_pretrained_encoder(config: Config) -> None:
+    config["paths"]["init_tok2vec"] = "model-last.bin"
+
+
+def with_trained_component(config: Config) -> None:
+    config["components"]["senter"] = SENTER
+
+
 REFUSED: Dict[Any, str] = {
+    with_pretrained_encoder: "'init_tok2vec = model-last.bin' was trained with another",
+    with_trained_component: r"with the components \['senter'\]",
     without_tagger: r"\['tagger'\] is an 'lstm_tagger'",
     with_callback: "before_init. is taken",
     with_other_corpus: "'train_corpus = elsewhere.train' names no section",
@@ -177,6 +193,25 @@ def test_a_config_that_no_student_can_be_made_of_is_refused(change: Any) -> None
     change(config)
     with pytest.raises(ValueError, match=REFUSED[change]):
         make_student(config)
+
+
+def test_a_component_that_is_not_trained_may_stand_beside_a_student() -> None:
+    config = make_config()
+    config["components"]["senter"] = SENTER
+    config["training"]["frozen_components"] = ["senter"]
+    assert make_student(config)["components"]["senter"] == SENTER
+
+
+def test_components_from_other_pipelines_keep_what_they_have_learned() -> None:
+    config = make_config()
+    config["components"]["senter"] = SENTER
+    source = {"source": "en_core_web_sm"}
+    sourced = {"senter": source, "lstm_tagger": source}
+    student = make_student_config(
+        config, SILVER, LABELS, gold_share=0.25, sourced=sourced
+    )
+    assert student["components"]["senter"] == source
+    assert student["components"]["lstm_tagger"] == config["components"]["lstm_tagger"]
 
 
 def make_examples(nlp: Language) -> Any:
