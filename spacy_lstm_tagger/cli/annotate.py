@@ -91,7 +91,7 @@ def annotate_texts(
 
     msg (Printer): Prints the messages. The others are those of `annotate_cli`.
     """
-    from ..distillation.shards import SETTINGS, describe_files
+    from ..distillation.shards import SETTINGS, check_files
     from ..distillation.teacher import annotate
     from ..texts import find_text_files
 
@@ -106,9 +106,9 @@ def annotate_texts(
         "teachers": [_describe(teacher) for teacher in teachers],
         "n_alternatives": n_alternatives,
         "min_confidence": min_confidence,
-        **describe_files(files),
     }
     with user_errors(msg, f"Can't annotate to '{output_dir}'"):
+        check_files(files, output_dir)
         check_settings(output_dir / SETTINGS, settings)
     work = partial(
         annotate,

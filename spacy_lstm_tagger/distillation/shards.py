@@ -4,12 +4,12 @@ import glob
 import json
 import re
 from pathlib import Path
-from typing import Callable, Dict, Iterable, Iterator, List, NamedTuple, Set, Tuple
+from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Set, Tuple
 
 from spacy.tokens import Doc, DocBin
 from spacy.vocab import Vocab
 
-from ..files import replace_whole
+from ..files import replace_whole, write_whole
 from ..texts import Text, cut_text, read_texts
 
 # The fewest characters of a shard that is not the last one of its file: some 20,000
@@ -33,19 +33,55 @@ class Shard(NamedTuple):
     n_bytes: int
 
 
-def describe_files(files: Iterable[Path]) -> Dict[str, int]:
-    """Return the settings that tell whether a folder was made of the same texts."""
-    return {f"size of '{file.name}'": file.stat().st_size for file in files}
+def check_files(files: Iterable[Path], output_dir: Path) -> None:
+    """Check that files of texts have not changed since shards were made of them.
+
+    files (Iterable[Path]): The files.
+    output_dir (Path): The folder of the shards.
+    RAISES (ValueError): If one has changed.
+    """
+    settings = _read_settings(output_dir)
+    begun = _find_begun(output_dir)
+    for file in files:
+        size = file.stat().st_size
+        before = settings.get(_size_of(file), size)
+        if before != size and file.name in begun:
+            raise ValueError(
+                f"'{file}' had {before} bytes when it was annotated, and has {size} "
+                f"now. To annotate it anew, remove '{output_dir / file.name}-*.spacy'."
+            )
+
+
+def _record_file(file: Path, output_dir: Path) -> None:
+    """Save what tells whether a file changes after it was annotated."""
+    settings = _read_settings(output_dir)
+    size = file.stat().st_size
+    if settings.get(_size_of(file)) != size:
+        settings[_size_of(file)] = size
+        with write_whole(output_dir / SETTINGS) as output:
+            json.dump(settings, output, indent=2)
+
+
+def _read_settings(output_dir: Path) -> Dict[str, Any]:
+    path = output_dir / SETTINGS
+    return json.loads(path.read_text("utf8")) if path.exists() else {}
+
+
+def _size_of(file: Path) -> str:
+    return f"size of '{file.name}'"
 
 
 def find_annotated(output_dir: Path) -> Set[str]:
-    """Return the names of the files of texts that a folder was made of. Of one that is
-    blank, there is no shard."""
-    settings = output_dir / SETTINGS
-    keys = json.loads(settings.read_text("utf8")) if settings.exists() else {}
-    shards = (path.name for path in output_dir.glob("*.spacy"))
-    found = (*map(SIZE.fullmatch, keys), *map(SHARD.fullmatch, shards))
-    return {match[1] for match in found if match is not None}
+    """Return the names of the files of texts that a folder was made of, those that are
+    blank included."""
+    recorded = map(SIZE.fullmatch, _read_settings(output_dir))
+    return _find_begun(output_dir) | {match[1] for match in recorded if match}
+
+
+def _find_begun(output_dir: Path) -> Set[str]:
+    """Return the names of the files of texts that have shards."""
+    shards = (SHARD.fullmatch(path.name) for path in output_dir.glob("*.spacy"))
+    return {match[1] for match in shards if match}
 
 
 def annotate_file(
@@ -75,8 +111,11 @@ def annotate_file(
             n_words = sum(map(len, docs))
             with replace_whole(file) as temporary:
                 DocBin(docs=docs, store_user_data=True).to_disk(temporary)
+            _record_file(path, output_dir)
         yield Shard(n_words, position - n_read)
         n_read = position
+    # Of one that is blank, there is no shard.
+    _record_file(path, output_dir)
 
 
 def _annotate_by_length(texts: List[Text], annotate: Annotate) -> List[Doc]:

@@ -19,6 +19,7 @@ from util import make_trained, run_forked, run_spacy, tags_of
 # Adds the commands to spaCy's, as its entry point does.
 import spacy_lstm_tagger.cli  # noqa: F401
 from spacy_lstm_tagger.distillation import shards
+from spacy_lstm_tagger.distillation.shards import find_annotated
 from spacy_lstm_tagger.distillation.teacher import TEACHER_TAGS
 from spacy_lstm_tagger.tags.attributes import read_alternatives
 
@@ -26,6 +27,7 @@ from spacy_lstm_tagger.tags.attributes import read_alternatives
 CODE = """
 from spacy.language import Language
 from spacy_lstm_tagger.distillation import shards
+from spacy_lstm_tagger.distillation.shards import find_annotated
 
 shards.SHARD_CHARACTERS = 60
 
@@ -330,7 +332,37 @@ def test_a_file_that_has_changed_is_refused(folder: Path, tmp_path: Path) -> Non
     annotate(*command)
     path.write_text("one\ntwo\n")
     refused = ["lstm-tagger", "annotate", *command]
-    assert_refused(refused, "size of 'texts.txt'")
+    assert_refused(refused, "had 4 bytes", "has 8", "remove")
+    for shard in (tmp_path / "silver").glob("texts.txt-*.spacy"):
+        shard.unlink()
+    annotate(*command)
+    assert [doc.text for doc in read(tmp_path / "silver")] == ["one", "two"]
+    annotate(*command)
+
+
+def test_a_file_that_could_not_be_read_may_be_mended(
+    folder: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "more.jsonl"
+    path.write_text("{}\n")
+    command = [folder / "teacher", folder / "texts.txt", path, "-o", tmp_path]
+    assert_refused(["lstm-tagger", "annotate", *command], "Line 1")
+    before = contents(tmp_path)
+    path.write_text('{"text": "one"}\n')
+    annotate(*command)
+    assert len(read(tmp_path)) == len(LINES) + 1
+    assert before["texts.txt-00000.spacy"] == contents(tmp_path)["texts.txt-00000.spacy"]
+
+
+def test_a_file_that_was_not_reached_may_be_left_out(
+    folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "broken.jsonl").write_text("{}\n")
+    output = tmp_path / "silver"
+    command = [folder / "teacher", folder / "texts.txt"]
+    more = [tmp_path / "broken.jsonl", "-o", output]
+    assert_refused(["lstm-tagger", "annotate", *command, *more], "Line 1")
+    assert find_annotated(output) == {"texts.txt"}
 
 
 TEXTS: Dict[str, Tuple[bytes, str]] = {

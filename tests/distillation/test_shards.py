@@ -57,7 +57,7 @@ def read(folder: Path) -> List[List[str]]:
 
 
 def contents(folder: Path) -> Dict[str, bytes]:
-    return {file.name: file.read_bytes() for file in folder.iterdir()}
+    return {file.name: file.read_bytes() for file in folder.glob("*.spacy")}
 
 
 def test_a_shard_ends_with_the_text_that_fills_it(path: Path) -> None:
@@ -184,5 +184,5 @@ def test_what_a_killed_run_was_writing_is_removed(path: Path) -> None:
     (output / ".texts.txt-00001.spacy.123.tmp").write_bytes(b"a part")
     (output / ".other.txt-00001.spacy.123.tmp").write_bytes(b"of another file")
     run(path, Work())
-    hidden = [name for name in contents(output) if name.startswith(".")]
+    hidden = [file.name for file in output.glob(".*")]
     assert hidden == [".other.txt-00001.spacy.123.tmp"]
