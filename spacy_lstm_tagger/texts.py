@@ -6,7 +6,18 @@ import lzma
 import re
 import zlib
 from pathlib import Path
-from typing import IO, Any, Callable, Dict, Iterator, List, Sequence, Tuple, Union
+from typing import (
+    IO,
+    Any,
+    Callable,
+    Dict,
+    Iterator,
+    List,
+    Optional,
+    Sequence,
+    Tuple,
+    Union,
+)
 
 from spacy.tokens import Doc, DocBin
 from spacy.vocab import Vocab
@@ -86,7 +97,12 @@ def _read(file: IO[bytes], path: Path, vocab: Vocab) -> Iterator[Text]:
             text = line.decode("utf-8-sig").rstrip("\r\n")
         except UnicodeDecodeError:
             raise ValueError(f"Line {i} is not in UTF-8.") from None
-        yield _parse(text, i) if name.endswith(".jsonl") and text.strip() else text
+        if name.endswith(".jsonl") and text.strip():
+            found = parse_json_line(text)
+            if found is None:
+                raise ValueError(f'Line {i}: expected an object with a "text".')
+            text = found
+        yield text
 
 
 def cut_text(text: str, max_length: int) -> List[str]:
@@ -118,11 +134,10 @@ def copy_tokens(doc: Doc, vocab: Vocab) -> Doc:
     return Doc(vocab, words=[token.text for token in doc], spaces=spaces)
 
 
-def _parse(line: str, number: int) -> str:
+def parse_json_line(line: str) -> Optional[str]:
+    """Return the "text" of the JSON object in a line, or None if there is none."""
     try:
         text = json.loads(line)["text"]
     except (ValueError, KeyError, TypeError):
-        text = None
-    if not isinstance(text, str):
-        raise ValueError(f'Line {number}: expected an object with a "text".')
-    return text
+        return None
+    return text if isinstance(text, str) else None

@@ -1,7 +1,6 @@
 """The pipelines, data and texts that commands are given."""
 
 import io
-import json
 import os
 import re
 import sys
@@ -26,6 +25,7 @@ from spacy.training import Corpus, Example
 from wasabi import Printer
 
 from ..compat import spacy_cli
+from ..texts import parse_json_line
 from .terminal import print_warning, user_errors
 
 STANDARD_INPUT = "-"
@@ -193,7 +193,11 @@ def _read_input(msg: Printer, name: str) -> Iterator[Tuple[str, str]]:
             place = f"line {i} of {title}"
             text = line.rstrip("\n")
             if name.endswith(".jsonl") and text.strip():
-                text = _parse_text(msg, text, place)
+                found = parse_json_line(text)
+                if found is None:
+                    advice = 'It is not an object with a "text".'
+                    msg.fail(f"Can't read {place}", advice, exits=1)
+                text = str(found)
             yield place, text
 
 
@@ -221,13 +225,3 @@ def _read_lines(msg: Printer, lines: TextIO, title: str) -> Iterator[str]:
         if not line:
             return
         yield line
-
-
-def _parse_text(msg: Printer, line: str, place: str) -> str:
-    try:
-        text = json.loads(line)["text"]
-    except (ValueError, KeyError, TypeError):
-        text = None
-    if not isinstance(text, str):
-        msg.fail(f"Can't read {place}", 'It is not an object with a "text".', exits=1)
-    return str(text)

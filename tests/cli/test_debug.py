@@ -422,7 +422,7 @@ def test_spacy_finds_the_commands_and_loads_nothing_else_for_them() -> None:
         f"spacy_lstm_tagger.{name}"
         for name in (
             *("checksum", "compat", "conllu", "corpus", "corpus.options", "files"),
-            "progress",
+            *("progress", "texts"),
         )
     }
     assert names - cli == {"spacy_lstm_tagger", *light}
