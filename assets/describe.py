@@ -34,6 +34,8 @@ from spacy_lstm_tagger.evaluation.report.tokens import collect, count_words
 
 Existing = Annotated[Path, typer.Argument(exists=True)]
 N_ROUNDS = 5
+# The license that project.yml names unless another one is given.
+NOT_STATED = "not stated"
 # The attribute ruler is scored for these even where its rules don't set them.
 NOT_SET = ("morph", "lemma")
 
@@ -51,6 +53,8 @@ def main(
     torch.set_num_threads(1)
     nlp = spacy.load(model)
     described = read_about(about, nlp.lang)
+    if texts_license == NOT_STATED:
+        msg.warn(f"The license of '{texts}' is not stated: set --vars.texts_license")
     name = f"'{texts.name}': raw text, tagged by a teacher"
     described["sources"].append({"name": name, "license": texts_license})
     known_words = count_words(example.reference for example in Corpus(train)(nlp))
