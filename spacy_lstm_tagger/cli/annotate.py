@@ -15,7 +15,7 @@ from ..files import check_settings
 from ..progress import make_byte_bar
 from .app import CodePath, GpuId, lstm_tagger_cli
 from .inputs import use_code_and_gpu
-from .terminal import make_printer, user_errors
+from .terminal import make_printer, print_warning, user_errors
 
 if TYPE_CHECKING:
     from ..distillation.shards import Annotate, Shard
@@ -102,6 +102,13 @@ def annotate_texts(
             raise ValueError("No files or folders of texts are given.")
         _check_names(files)
     teachers = _load_teachers(msg, teacher)
+    if min_confidence > 0.0 and all(teacher.tagger is None for teacher in teachers):
+        msg.fail(
+            f"Can't leave out what '{teacher}' is unsure of",
+            "It has no single 'lstm_tagger' or 'tagger' that knows how probable its "
+            "tags are. Leave out '--min-confidence'.",
+            exits=1,
+        )
     settings = {
         "teachers": [_describe(teacher) for teacher in teachers],
         "n_alternatives": n_alternatives,
@@ -116,13 +123,17 @@ def annotate_texts(
         n_alternatives=n_alternatives,
         min_confidence=min_confidence,
     )
-    n_words = n_shards = 0
+    n_words = n_tagged = n_shards = 0
     start = time.monotonic()
     # Of bytes, since nobody knows how many words there will be.
     with make_byte_bar("Annotating", sum(f.stat().st_size for f in files)) as bar:
         for shard in _annotate_files(msg, files, output_dir, teachers[0].nlp, work):
             n_shards += 1
             n_words += shard.n_words
+            n_tagged += shard.n_tagged
+            if not shard.n_words and not bar.disable:
+                # Not to be counted in the estimate.
+                bar.initial += shard.n_bytes
             speed = n_words / (time.monotonic() - start)
             bar.set_postfix_str(f"{speed:,.0f} words/s", refresh=False)
             bar.update(shard.n_bytes)
@@ -131,6 +142,10 @@ def annotate_texts(
     if n_words:
         speed = n_words / (time.monotonic() - start)
         msg.good(f"Annotated {n_words:,} words ({speed:,.0f} a second): {output_dir}")
+        if not n_tagged:
+            print_warning("None of them has a tag: the teacher is unsure, or has none")
+        elif min_confidence > 0.0:
+            msg.info(f"{n_tagged:,} of them ({n_tagged / n_words:.1%}) have a tag")
     else:
         msg.good(f"All texts are annotated already: {output_dir}")
 
@@ -162,7 +177,7 @@ def _check_names(files: List[Path]) -> None:
         if file.name in seen:
             raise ValueError(
                 f"'{seen[file.name]}' and '{file}' have the same name, after which the "
-                f"annotated files are named. Annotate them to different directories."
+                f"annotated files are named. Rename one of them."
             )
         seen[file.name] = file
 

@@ -22,7 +22,7 @@ from .annotate import (
     annotate_texts,
 )
 from .app import CodePath, GpuId, lstm_tagger_cli
-from .inputs import parse_overrides, use_code_and_gpu
+from .inputs import NO_TOKENS, parse_overrides, use_code_and_gpu
 from .terminal import make_printer, user_errors
 
 SHARE_HELP = (
@@ -65,7 +65,7 @@ def distill_cli(
     same command goes on: texts that are annotated are not annotated again, and a
     training that was not finished begins anew.
     """
-    from ..distillation.config import collect_tags, make_student_config
+    from ..distillation.config import collect_tags, find_changes, make_student_config
 
     msg = make_printer()
     util.logger.setLevel(logging.DEBUG if verbose else logging.INFO)
@@ -93,7 +93,7 @@ def distill_cli(
         )
     paths = [Path(text) for text in texts]
     with user_errors(msg, f"Can't go on in '{output_dir}'"):
-        _check_output(output_dir, student.to_str(), paths)
+        _check_output(output_dir, find_changes(student_path, student), paths)
     with user_errors(msg, f"Can't read the data of '{config_path}'"):
         _check_corpora(nlp)
     annotate_texts(
@@ -126,10 +126,10 @@ def _split_arguments(arguments: List[str]) -> Tuple[List[str], List[str]]:
     return arguments, []
 
 
-def _check_output(output_dir: Path, student: str, texts: List[Path]) -> None:
+def _check_output(output_dir: Path, changed: List[str], texts: List[Path]) -> None:
     """Check that what is in a directory was made of the same.
 
-    student (str): The config of the student.
+    changed (List[str]): The settings of the student that are not those of its config.
     texts (List[Path]): Files and folders of texts.
     RAISES (ValueError): If it was not.
     RAISES (OSError): If a file can't be read.
@@ -150,10 +150,11 @@ def _check_output(output_dir: Path, student: str, texts: List[Path]) -> None:
         return
     if not config_path.exists():
         raise ValueError(f"'{best}' was not made by 'distill'. {advice}")
-    if config_path.read_text("utf8") != student:
+    advice = f"Remove '{best}' to train anew, or name another directory."
+    if changed:
         raise ValueError(
-            f"'{best}' was trained with other settings: '{config_path}' has them. "
-            f"{advice}"
+            f"'{best}' was trained with other settings: '{config_path}' has them. Not "
+            f"the same: {changed}. {advice}"
         )
     if named - annotated:
         raise ValueError(
@@ -170,7 +171,7 @@ def _check_corpora(nlp: Language) -> None:
     names = [config["training"]["train_corpus"], config["training"]["dev_corpus"]]
     for name, corpus in zip(names, util.resolve_dot_names(config, names)):
         if next(iter(corpus(nlp)), None) is None:
-            raise ValueError(f"There are no examples in '{name}'.")
+            raise ValueError(f"There are no examples in '{name}'. {NO_TOKENS}")
 
 
 def _read_examples(nlp: Language, silver: Path) -> Iterator[Example]:
@@ -189,8 +190,9 @@ def _train(msg: Printer, config_path: Path, output_dir: Path, use_gpu: int) -> N
     from spacy.cli.train import train
 
     unfinished = output_dir / "unfinished"
-    # Of a training that was killed.
-    shutil.rmtree(unfinished, ignore_errors=True)
+    if unfinished.exists():
+        msg.info(f"A training that was not finished begins anew: {unfinished}")
+        shutil.rmtree(unfinished)
     with user_errors(msg, f"Can't train with the config '{config_path}'"):
         train(config_path, unfinished, use_gpu=use_gpu)
     shutil.rmtree(output_dir / "model-last", ignore_errors=True)

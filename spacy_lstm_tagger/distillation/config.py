@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Any, Collection, Dict, Iterable, List, Mapping
 
 from spacy.training import Example
+from spacy.util import dict_to_dot
 from thinc.api import Config
 
 from ..tags.negation import split_negation
@@ -14,6 +15,8 @@ from .teacher import TEACHER_TAGS
 SHUFFLE_BUFFER = 2000
 BUILD_VOCABULARY = "spacy_lstm_tagger.build_vocabulary.v1"
 TAGGER = "lstm_tagger"
+# Stands for a setting that is not there, unlike any value.
+MISSING = object()
 
 
 def make_student_config(
@@ -82,6 +85,24 @@ def make_student_config(
             "require": True,
         }
     return student
+
+
+def find_changes(path: Path, student: Config) -> List[str]:
+    """Return the names of the settings of a student that a file does not have, or has
+    other values of.
+
+    path (Path): The config that a student was trained with. If it is not there, nothing
+        has changed.
+    student (Config): The config of a student, not interpolated.
+    RAISES (ValueError): If the file is no config.
+    """
+    if not path.exists():
+        return []
+    before = dict_to_dot(Config().from_disk(path, interpolate=False))
+    # As it is in a file: variables within texts are written in another way.
+    now = dict_to_dot(Config().from_str(student.to_str(), interpolate=False))
+    names = sorted(before.keys() | now.keys())
+    return [n for n in names if before.get(n, MISSING) != now.get(n, MISSING)]
 
 
 def collect_tags(examples: Iterable[Example], config: Config) -> List[str]:

@@ -26,10 +26,12 @@ class Shard(NamedTuple):
     """A shard that is there.
 
     n_words (int): Its words, or 0 if it was there before.
+    n_tagged (int): How many of them have a tag.
     n_bytes (int): The bytes of the file of texts that were read for it.
     """
 
     n_words: int
+    n_tagged: int
     n_bytes: int
 
 
@@ -105,14 +107,15 @@ def annotate_file(
     found = _cut(read_texts(path, vocab), max_length)
     for i, (texts, position) in enumerate(_split(found)):
         file = output_dir / f"{path.name}-{i:05d}.spacy"
-        n_words = 0
+        n_words = n_tagged = 0
         if not file.exists():
             docs = _annotate_by_length(texts, annotate)
             n_words = sum(map(len, docs))
+            n_tagged = sum(token.tag != 0 for doc in docs for token in doc)
             with replace_whole(file) as temporary:
                 DocBin(docs=docs, store_user_data=True).to_disk(temporary)
             _record_file(path, output_dir)
-        yield Shard(n_words, position - n_read)
+        yield Shard(n_words, n_tagged, position - n_read)
         n_read = position
     # Of one that is blank, there is no shard.
     _record_file(path, output_dir)

@@ -87,7 +87,7 @@ def annotate(
             tagged = list(teacher.nlp.pipe(copies))
             if [len(doc) for doc in tagged] != [len(doc) for doc in docs]:
                 raise ValueError(
-                    f"The pipeline '{teacher.nlp.meta['name']}' joins or splits "
+                    f"The pipeline '{teacher.nlp.path}' joins or splits "
                     f"tokens, so it can't vote with another one. Name it first, or "
                     f"remove the component that does so."
                 )

@@ -14,6 +14,7 @@ from spacy.language import Language
 from spacy.tokens import Doc, DocBin
 from spacy.vocab import Vocab
 from test_errors import assert_refused
+from tqdm import tqdm
 from util import make_trained, run_forked, run_spacy, tags_of
 
 # Adds the commands to spaCy's, as its entry point does.
@@ -45,6 +46,9 @@ import os, signal
 from pathlib import Path
 from spacy.tokens import DocBin
 from spacy_lstm_tagger.distillation import teacher
+
+# It is ignored in what a script has started in the background.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 def stop():
     os.kill(os.getpid(), signal.NAME)
@@ -96,6 +100,20 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Tuple[Language, Path]:
     path = tmp_path_factory.mktemp("annotate") / "model"
     nlp.to_disk(path)
     return nlp, path
+
+
+@pytest.fixture
+def bars(monkeypatch: pytest.MonkeyPatch) -> List[tqdm]:
+    """The progress bars, which are shown at once."""
+    shown: List[tqdm] = []
+
+    class Bar(tqdm):
+        def __init__(self, **settings: Any) -> None:
+            super().__init__(**{**settings, "delay": 0, "disable": False})
+            shown.append(self)
+
+    monkeypatch.setattr("tqdm.tqdm", Bar)
+    return shown
 
 
 def annotate(teacher: Any, *arguments: Any) -> str:
@@ -216,6 +234,35 @@ def test_the_number_of_words_and_the_folder_are_printed(
     assert str(output) in printed.replace("\n", "")
 
 
+def test_it_is_said_if_words_have_no_tags(
+    trained: Tuple[Language, Path],
+    folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture,
+) -> None:
+    command = [trained[1], folder / "texts.txt"]
+    printed = annotate(*command, "-o", tmp_path / "a", "--min-confidence", 1)
+    assert "None of them has a tag" in printed + capsys.readouterr().err
+    printed = annotate(*command, "-o", tmp_path / "b", "--min-confidence", 0.0001)
+    assert f"{5 * len(LINES)} of them (100.0%) have a tag" in printed
+
+
+def test_what_was_there_is_not_counted_in_the_estimate(
+    folder: Path, tmp_path: Path, bars: List[tqdm]
+) -> None:
+    command = [folder / "teacher", folder / "texts.txt", "-o", tmp_path]
+    annotate(*command)
+    (tmp_path / "texts.txt-00001.spacy").unlink()
+    annotate(*command)
+    first, second = bars
+    size = (folder / "texts.txt").stat().st_size
+    assert [(bar.n, bar.total) for bar in bars] == [(size, size)] * 2
+    assert "words/s" in first.postfix
+    assert first.initial == 0
+    # One of the four shards was made.
+    assert 0.5 * size < second.initial < size
+
+
 def test_a_second_call_changes_nothing_and_says_so(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -291,9 +338,12 @@ def change_meta(teacher: Path, **changes: Any) -> None:
     "options", [["--n-alternatives", 2], ["--min-confidence", 0.5]], ids=str
 )
 def test_other_settings_for_the_same_folder_are_refused(
-    options: List[Any], folder: Path, tmp_path: Path
+    options: List[Any],
+    trained: Tuple[Language, Path],
+    folder: Path,
+    tmp_path: Path,
 ) -> None:
-    command = [folder / "teacher", folder / "texts.txt", "-o", tmp_path]
+    command = [trained[1], folder / "texts.txt", "-o", tmp_path]
     annotate(*command)
     before = contents(tmp_path)
     title = f"Can't annotate to '{tmp_path}'"
@@ -303,11 +353,19 @@ def test_other_settings_for_the_same_folder_are_refused(
 
 
 def test_the_same_settings_are_accepted_whatever_their_digits(
+    trained: Tuple[Language, Path], folder: Path, tmp_path: Path
+) -> None:
+    command = [trained[1], folder / "texts.txt", "-o", tmp_path]
+    for _ in range(2):
+        annotate(*command, "--min-confidence", 0.12345678901234567)
+
+
+def test_a_confidence_is_not_asked_of_a_teacher_without_probabilities(
     folder: Path, tmp_path: Path
 ) -> None:
     command = [folder / "teacher", folder / "texts.txt", "-o", tmp_path]
-    for _ in range(2):
-        annotate(*command, "--min-confidence", 0.12345678901234567)
+    refused = ["lstm-tagger", "annotate", *command, "--min-confidence", 0.5]
+    assert_refused(refused, "is unsure of", "Leave out '--min-confidence'")
 
 
 @pytest.mark.parametrize(
@@ -351,7 +409,9 @@ def test_a_file_that_could_not_be_read_may_be_mended(
     path.write_text('{"text": "one"}\n')
     annotate(*command)
     assert len(read(tmp_path)) == len(LINES) + 1
-    assert before["texts.txt-00000.spacy"] == contents(tmp_path)["texts.txt-00000.spacy"]
+    assert (
+        before["texts.txt-00000.spacy"] == contents(tmp_path)["texts.txt-00000.spacy"]
+    )
 
 
 def test_a_file_that_was_not_reached_may_be_left_out(
@@ -394,7 +454,7 @@ def test_two_files_of_one_name_are_refused(folder: Path, tmp_path: Path) -> None
     (tmp_path / "texts.txt").write_text("one\n")
     command = [folder / "teacher", folder / "texts.txt", tmp_path / "texts.txt"]
     refused = ["lstm-tagger", "annotate", *command, "-o", tmp_path / "silver"]
-    assert_refused(refused, "have the same name", "to different directories")
+    assert_refused(refused, "have the same name", "Rename one of them")
 
 
 @pytest.mark.parametrize("output", ["", "below"])

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shutil
 import signal
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Set
@@ -312,7 +313,9 @@ def test_after_a_kill_the_same_command_gives_what_one_run_gives(
         patch.setattr(target, kill_at(n, function))
         assert run_forked(*command(folder, tmp_path)) == -signal.SIGKILL
     assert not (tmp_path / "model-best").exists()
-    run_spacy(*command(folder, tmp_path))
+    is_begun = (tmp_path / "unfinished").exists()
+    printed = run_spacy(*command(folder, tmp_path))
+    assert is_begun == ("not finished begins anew" in printed)
     names = sorted(path.name for path in tmp_path.iterdir())
     assert names == sorted(path.name for path in distilled.iterdir())
     assert weights(tmp_path) == weights(distilled)
@@ -336,6 +339,11 @@ def test_shards_that_are_there_are_not_made_again_after_a_kill(
 
 # What is refused.
 
+CHANGED = {
+    "--gold-share": "'corpora.train.proportions.gold'",
+    "--training.max_steps": "['training.max_steps']",
+}
+
 
 @pytest.mark.parametrize(
     "option", [["--gold-share", 0.5], ["--training.max_steps", 8]], ids=str
@@ -345,8 +353,23 @@ def test_other_settings_for_a_student_that_is_there_are_refused(
 ) -> None:
     before = times(distilled)
     refused = command(folder, distilled, *option)
-    assert_refused(refused, "was trained with other settings", "name another directory")
+    assert_refused(refused, "was trained with other settings", CHANGED[option[0]])
+    assert_refused(refused, "Remove", "model-best", "to train anew, or name another")
     assert times(distilled) == before
+
+
+def test_a_student_is_trained_anew_from_what_is_annotated(
+    folder: Path, distilled: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "output"
+    shutil.copytree(distilled, output)
+    silver = times(output / "silver")
+    # As the message advises.
+    shutil.rmtree(output / "model-best")
+    changed = command(folder, output, "--training.max_steps", 2)
+    assert "annotated already" in run_spacy(*changed)
+    assert spacy.load(output / "model-best").config["training"]["max_steps"] == 2
+    assert times(output / "silver") == silver
 
 
 def test_other_settings_of_annotating_are_refused(
