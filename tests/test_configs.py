@@ -297,7 +297,7 @@ PRETRAINING = {
 
 STUDENT = {
     "training.max_steps": 0,
-    "training.patience": 2000,
+    "training.patience": 4000,
     "training.eval_frequency": 500,
     f"{TOK2VEC}.word_dropout": 1.0,
     f"{TOK2VEC}.input_dropout": 1.0,
