@@ -28,7 +28,6 @@ from spacy_lstm_tagger.tags.attributes import read_alternatives
 CODE = """
 from spacy.language import Language
 from spacy_lstm_tagger.distillation import shards
-from spacy_lstm_tagger.distillation.shards import find_annotated
 
 shards.SHARD_CHARACTERS = 60
 
