@@ -41,3 +41,13 @@ def make_byte_bar(title: str, total: int) -> "tqdm.tqdm":
         leave=False,
         disable=None,
     )
+
+
+def leave_out_of_estimate(bar: "tqdm.tqdm", n: int) -> None:
+    """Let the estimate of a bar leave out what was done before. Call its `update`, too.
+
+    n (int): How much of it was done.
+    """
+    # A bar that is not shown has no start.
+    if not bar.disable:
+        bar.initial += n

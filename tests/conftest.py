@@ -1,4 +1,5 @@
 import os
+from typing import Any, List
 
 # More threads gain nothing at this size and, where cores are busy, wait for each other
 # many times as long as they compute. Read by torch when it is imported, here and in
@@ -8,6 +9,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 import pytest
 from hypothesis import HealthCheck, settings
 from spacy.language import Language
+from tqdm import tqdm
 from util import make_trained
 
 # No test fails because a machine is slow.
@@ -27,3 +29,18 @@ def shared_trained() -> Language:
 def trained() -> Language:
     """A pipeline that knows TRAIN_DATA, for tests that change it."""
     return make_trained()
+
+
+@pytest.fixture
+def bars(monkeypatch: pytest.MonkeyPatch) -> List[tqdm]:
+    """The progress bars that wait for two seconds, which are shown at once."""
+    shown: List[tqdm] = []
+
+    class Bar(tqdm):
+        def __init__(self, **settings: Any) -> None:
+            assert settings["delay"] == 2
+            super().__init__(**{**settings, "delay": 0, "disable": False})
+            shown.append(self)
+
+    monkeypatch.setattr("tqdm.tqdm", Bar)
+    return shown

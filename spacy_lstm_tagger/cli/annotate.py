@@ -12,7 +12,7 @@ from wasabi import Printer
 
 from ..checksum import checksum_folder
 from ..files import check_settings
-from ..progress import make_byte_bar
+from ..progress import leave_out_of_estimate, make_byte_bar
 from .app import CodePath, GpuId, lstm_tagger_cli
 from .inputs import use_code_and_gpu
 from .terminal import make_printer, print_warning, user_errors
@@ -131,9 +131,8 @@ def annotate_texts(
             n_shards += 1
             n_words += shard.n_words
             n_tagged += shard.n_tagged
-            if not shard.n_words and not bar.disable:
-                # Not to be counted in the estimate.
-                bar.initial += shard.n_bytes
+            if not shard.n_words:
+                leave_out_of_estimate(bar, shard.n_bytes)
             speed = n_words / (time.monotonic() - start)
             bar.set_postfix_str(f"{speed:,.0f} words/s", refresh=False)
             bar.update(shard.n_bytes)

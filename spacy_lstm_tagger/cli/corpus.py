@@ -11,7 +11,7 @@ from wasabi import Printer
 from ..checksum import checksum_folder
 from ..corpus.options import CONFIDENCES, Documents, Engine, Format
 from ..files import check_settings
-from ..progress import make_byte_bar
+from ..progress import leave_out_of_estimate, make_byte_bar
 from .app import CodePath, Model, lstm_tagger_cli
 from .cluster import tag_on_ray
 from .inputs import load_tagger
@@ -184,9 +184,8 @@ def _do_all(
                 unread.append(f"{done.part}: {done.problem}")
             elif done.problem is not None:
                 problems.append(f"{done.part}: {done.problem}")
-            if not done.n_texts and not bar.disable:
-                # Not to be counted in the estimate.
-                bar.initial += done.n_bytes
+            if not done.n_texts:
+                leave_out_of_estimate(bar, done.n_bytes)
             n_words, n_texts = n_words + done.n_words, n_texts + done.n_texts
             n_failed += done.n_failed
             speed = n_words / (time.monotonic() - start)

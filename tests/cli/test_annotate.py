@@ -101,20 +101,6 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Tuple[Language, Path]:
     return nlp, path
 
 
-@pytest.fixture
-def bars(monkeypatch: pytest.MonkeyPatch) -> List[tqdm]:
-    """The progress bars, which are shown at once."""
-    shown: List[tqdm] = []
-
-    class Bar(tqdm):
-        def __init__(self, **settings: Any) -> None:
-            super().__init__(**{**settings, "delay": 0, "disable": False})
-            shown.append(self)
-
-    monkeypatch.setattr("tqdm.tqdm", Bar)
-    return shown
-
-
 def annotate(teacher: Any, *arguments: Any) -> str:
     return run_spacy("lstm-tagger", "annotate", teacher, *arguments)
 

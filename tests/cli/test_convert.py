@@ -170,17 +170,8 @@ def test_the_line_that_is_in_another_encoding_is_named(
 
 
 def test_the_part_of_a_file_that_was_read_is_shown_if_it_takes_long(
-    tsv: Path, output: Path, monkeypatch: pytest.MonkeyPatch
+    tsv: Path, output: Path, bars: List[tqdm]
 ) -> None:
-    bars: List[tqdm] = []
-
-    class Bar(tqdm):
-        def __init__(self, **settings: Any) -> None:
-            assert settings["delay"] == 2
-            super().__init__(**{**settings, "delay": 0, "disable": False})
-            bars.append(self)
-
-    monkeypatch.setattr("tqdm.tqdm", Bar)
     convert(tsv, output)
     assert [(bar.n, bar.total) for bar in bars] == [(len(TSV), len(TSV))]
 
