@@ -23,9 +23,12 @@ from spacy.vocab import Vocab
 from tqdm import tqdm
 
 from .common import (
-    CONFIGS,
+    CRFSUITE,
     DOCUMENT,
     SENTENCE,
+    TAGGER,
+    TAGGER_BILSTM,
+    TAGGER_DOCUMENTS,
     Bench,
     Row,
     Task,
@@ -51,6 +54,7 @@ PROCESS_LENGTH = 1000
 SENTENCE_LENGTHS, N_SENTENCES = range(10, 26), 200
 # The factories of the components that tags come from.
 FACTORIES = ("tok2vec", "tagger", "crfsuite_tagger", "lstm_tagger")
+RIVALS = (TAGGER, TAGGER_DOCUMENTS, TAGGER_BILSTM, CRFSUITE)
 GRAY, ORANGE, BLUE = "#797979", "#e8590c", "#3b82c4"
 
 Pipelines = Dict[str, Language]
@@ -328,8 +332,8 @@ def draw(rows: List[Row], path: Path) -> None:
         for row in rows:
             name, accuracy = row["pipeline"], row["dev (%)"]
             fastest = max(row[f"{size}"] for size in BATCH_SIZES)
-            is_ours = (CONFIGS / f"{name}.cfg").exists()
-            axes.plot(fastest, accuracy, "o", color=BLUE if is_ours else ORANGE)
+            color = ORANGE if name in RIVALS else BLUE
+            axes.plot(fastest, accuracy, "o", color=color)
             axes.annotate(name, (fastest, accuracy), (6, 4), textcoords="offset points")
         axes.set_xscale("log")
         axes.margins(x=0.2, y=0.15)
