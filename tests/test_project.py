@@ -381,6 +381,17 @@ def test_the_card_of_a_release_has_its_figures_and_licenses(distilled: Path) -> 
     assert re.search(r"[\d,]+ words a second", card)
 
 
+def describe(
+    folder: Path, about: Any, texts_license: str, output: str
+) -> "subprocess.CompletedProcess[str]":
+    """Write the card of a released pipeline."""
+    command = [sys.executable, "assets/describe.py"]
+    command += [f"training/{NAME}-release/model-best"]
+    command += [f"corpus/{NAME}/test", f"corpus/{NAME}/train", str(about)]
+    command += ["my texts.txt", texts_license, output]
+    return subprocess.run(command, cwd=folder, capture_output=True, encoding="utf8")
+
+
 @pytest.mark.parametrize(
     "about, expected",
     [
@@ -398,14 +409,22 @@ def test_a_card_about_something_else_is_refused(
     about: str, expected: str, distilled: Path
 ) -> None:
     (distilled / "about.json").write_text(about, encoding="utf8")
-    model = f"training/{NAME}-release/model-best"
-    data = [f"corpus/{NAME}/test", f"corpus/{NAME}/train"]
-    data += ["about.json", "my texts.txt", "MIT", "new"]
-    command = [sys.executable, "assets/describe.py", model, *data]
-    done = subprocess.run(command, cwd=distilled, capture_output=True, encoding="utf8")
+    done = describe(distilled, "about.json", "MIT", "new")
     assert done.returncode == 1
     assert expected in " ".join(done.stdout.split())
     assert not (distilled / "new").exists()
+
+
+@pytest.mark.parametrize("texts_license, warns", [("not stated", True), ("MIT", False)])
+def test_a_card_without_the_license_of_the_texts_comes_with_a_warning(
+    texts_license: str, warns: bool, distilled: Path
+) -> None:
+    done = describe(distilled, ROOT / "assets" / "about.json", texts_license, "card")
+    assert done.returncode == 0
+    printed = " ".join(done.stdout.split())
+    assert (
+        "'my texts.txt' is not stated: set --vars.texts_license" in printed
+    ) == warns
 
 
 def test_compare_prints_and_saves_the_accuracy_of_both_taggers(
