@@ -170,7 +170,7 @@ def build_word_char_bilstm(
     window (int): Longer documents are read in windows of as many tokens.
     window_overlap (int): The number of tokens of context on each side of a window.
     include_static_vectors (bool): Whether to read the vectors of the pipeline's
-        vocab, too. They are not trained.
+        vocab, too, scaled to length 1. They are not trained.
     precision (str): The precision in which tagging on the CPU multiplies the states of
         the BiLSTM by its weights: "float32", which gives the same tags on every CPU,
         "bfloat16" or "int8", which give the same tags but for a few, or "auto", the

@@ -18,6 +18,8 @@ FROM_SAMPLE = "vocabulary.from_sample"
 # Not b"": an empty file is a damaged one.
 NOT_INITIALIZED = b"not initialized"
 PROJECTION = "vectors_projection.weight"
+# Version 0.1.0 did not save it, and read vectors of any length.
+NORMALIZE_VECTORS = "normalize_vectors"
 KIND = "a word and character BiLSTM"
 # The names that version 0.1.0 had for the two directions of an LSTM layer.
 OLD_NAMES = {".ahead.": ".forward_lstm.", ".back.": ".backward_lstm."}
@@ -35,6 +37,7 @@ def save_encoder(encoder: Optional[WordCharEncoder]) -> bytes:
         COUNTS: vocabulary.word_counts,
         CHARACTERS: vocabulary.characters,
         FROM_SAMPLE: vocabulary.from_sample,
+        NORMALIZE_VECTORS: encoder.normalize_vectors,
     }
     # Copies: torch warns of arrays that can't be written to, as in a worker's memory.
     tensors.update({k: torch.tensor(v, device="cpu") for k, v in arrays.items()})
@@ -71,6 +74,7 @@ def load_encoder(
             characters=tensors.pop(CHARACTERS).numpy(),
             from_sample=bool(tensors.pop(FROM_SAMPLE)),
         )
+        normalize_vectors = bool(tensors.pop(NORMALIZE_VECTORS, False))
         trained = _settings_of(tensors)
     except (SafetensorError, KeyError, TypeError, RuntimeError, ValueError) as error:
         raise damaged(KIND, error) from error
@@ -79,7 +83,12 @@ def load_encoder(
     )
     vectors_width = tensors[PROJECTION].shape[1] if include_static_vectors else 0
     try:
-        loaded = WordCharEncoder(vocabulary, vectors_width=vectors_width, **settings)
+        loaded = WordCharEncoder(
+            vocabulary,
+            vectors_width=vectors_width,
+            normalize_vectors=normalize_vectors,
+            **settings,
+        )
         loaded.load_state_dict(tensors)
     except (SafetensorError, KeyError, TypeError, RuntimeError, ValueError) as error:
         raise damaged(KIND, error) from error

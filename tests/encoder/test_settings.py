@@ -1,12 +1,13 @@
 """Settings that are changed after training: they take effect, or are refused."""
 
 from pathlib import Path
-from typing import Any, Callable, List
+from typing import Any, Callable, Dict, List
 
 import numpy
 import pytest
 import spacy
 import srsly
+import torch
 from numpy.typing import NDArray
 from safetensors.torch import load, save
 from spacy.language import Language
@@ -194,12 +195,15 @@ def test_static_vectors_cannot_be_left_out_after_training(tmp_path: Path) -> Non
 # Weights that were saved by version 0.1.0
 
 
-def rename(nlp: Language, change: Callable[[str], str]) -> bytes:
-    """The bytes of an encoder, with other names of its weights."""
+Tensors = Dict[str, torch.Tensor]
+
+
+def save_changed(nlp: Language, change: Callable[[Tensors], Tensors]) -> bytes:
+    """The bytes of an encoder, with other weights or names of them."""
     encoder = encoder_of(nlp)
     message = encoder.to_dict()
     shim = srsly.msgpack_loads(message["shims"][0][0])
-    shim["state"] = save({change(k): v for k, v in load(shim["state"]).items()})
+    shim["state"] = save(change(load(shim["state"])))
     message["shims"][0][0] = srsly.msgpack_dumps(shim)
     return srsly.msgpack_dumps(message)
 
@@ -210,19 +214,45 @@ def test_pretrained_weights_with_the_first_names_of_directions_are_loaded(
     nlp = spacy.load(path)
     old: List[str] = []
 
-    def change(name: str) -> str:
+    def rename(name: str) -> str:
         renamed = name.replace("forward_lstm", "ahead").replace("backward_lstm", "back")
         old.extend({renamed} - {name})
         return renamed
 
+    def change(weights: Tensors) -> Tensors:
+        return {rename(name): tensor for name, tensor in weights.items()}
+
     encoder = encoder_of(make_untrained(seed=1))
-    encoder.from_bytes(rename(nlp, change))
+    encoder.from_bytes(save_changed(nlp, change))
     assert len(old) == 16
     assert isinstance(encoder.shims[0], AveragingShim)
     docs = [make_doc(nlp, WORDS)]
     numpy.testing.assert_array_equal(
         encoder.predict(docs)[0], encoder_of(nlp).predict(docs)[0]
     )
+
+
+def test_static_vectors_keep_the_length_that_they_had_in_training() -> None:
+    nlp = spacy.blank("en")
+    for i, word in enumerate(WORDS):
+        nlp.vocab.set_vector(word, numpy.arange(4, dtype="float32") + i)
+    nlp.add_pipe("lstm_tagger", config=small(include_static_vectors=True))
+    nlp.initialize(lambda: make_examples(nlp))
+    docs, encoder = [make_doc(nlp, WORDS)], encoder_of(nlp)
+    normalized = encoder.predict(docs)[0]
+
+    def change(weights: Tensors) -> Tensors:
+        return {k: v for k, v in weights.items() if k != "normalize_vectors"}
+
+    encoder.from_bytes(save_changed(nlp, change))
+    encoder.from_bytes(encoder.to_bytes())
+    found = encoder.predict(docs)[0]
+    assert not numpy.allclose(found, normalized, atol=1e-3)
+    trained, _ = encoder.begin_update(docs)
+    numpy.testing.assert_allclose(trained[0], found, atol=1e-5)
+    data = nlp.vocab.vectors.data
+    data /= numpy.linalg.norm(data, axis=1, keepdims=True).clip(min=1e-6)
+    numpy.testing.assert_allclose(encoder.predict(docs)[0], normalized, atol=1e-5)
 
 
 def test_without_word_embeddings_words_are_read_by_their_characters(

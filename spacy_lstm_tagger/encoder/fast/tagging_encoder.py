@@ -98,7 +98,7 @@ class TaggingEncoder:
     def vector_gates(self, static_vectors: Tensor) -> Tensor:
         """Compute the part of these gates that comes from static vectors.
         *Shape:* (n_forms, gates_width)"""
-        return static_vectors @ self._vector_weights
+        return self.encoder.scale_vectors(static_vectors) @ self._vector_weights
 
     def read(
         self, gates: Tensor, forms: Tensor, lanes: LaneTensors

@@ -1,7 +1,7 @@
 """The encoder: word embeddings and character vectors into a BiLSTM."""
 
 from dataclasses import dataclass
-from typing import List, Optional
+from typing import List, Optional, cast
 
 import torch
 from torch import Tensor, nn
@@ -71,6 +71,8 @@ class WordCharEncoder(nn.Module):
         BiLSTM, see `repeat_dropout`.
     layer_dropout (float): The same for the output of each layer.
     vectors_width (int): Width of the static vectors, 0 for none.
+    normalize_vectors (bool): Whether they are scaled to length 1. (Those of version
+        0.1.0 were not.)
     """
 
     def __init__(
@@ -88,12 +90,16 @@ class WordCharEncoder(nn.Module):
         input_dropout: float,
         layer_dropout: float,
         vectors_width: int,
+        normalize_vectors: bool = True,
     ) -> None:
         super().__init__()
         self.vocabulary = vocabulary
         self.spacing_dropout = spacing_dropout
         self.input_dropout = input_dropout
         self.layer_dropout = layer_dropout
+        # An update moves what a projection makes of a vector by more, the longer that
+        # is: floret's, which are ten times as long as an embedding, could not settle.
+        self.normalize_vectors = normalize_vectors
         self.word_embedding = nn.Embedding(
             vocabulary.n_word_rows, word_width, **FACTORY
         )
@@ -179,8 +185,15 @@ class WordCharEncoder(nn.Module):
         vectors = self.character_lstm(forms.characters, forms.character_lengths)
         if self.vectors_projection is None:
             return vectors
-        projected = self.vectors_projection(forms.static_vectors)
-        return torch.cat((vectors, projected), dim=1)
+        scaled = self.scale_vectors(cast(Tensor, forms.static_vectors))
+        return torch.cat((vectors, self.vectors_projection(scaled)), dim=1)
+
+    def scale_vectors(self, static_vectors: Tensor) -> Tensor:
+        """Return static vectors as the projection reads them.
+        *Shape:* (n_forms, vectors_width)"""
+        if not self.normalize_vectors:
+            return static_vectors
+        return functional.normalize(static_vectors, dim=1)
 
     def _read_windows(
         self, word_rows: Tensor, fixed: Tensor, batch: WindowTensors, dropout: float
