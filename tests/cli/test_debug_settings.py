@@ -147,6 +147,15 @@ def test_the_default_dropout_of_pretraining_is_warned_of(tmp_path: Path) -> None
     assert GOOD in debug(tmp_path, *raw, config="pretraining")
 
 
+def test_pretrained_weights_that_spacy_does_not_read_are_warned_of(
+    tmp_path: Path,
+) -> None:
+    weights = ["--paths.init_tok2vec", "model-last.bin"]
+    found, summary = debug(tmp_path, *weights).split("Summary")
+    assert "init_tok2vec (model-last.bin) is not read: [pretraining] is empty" in found
+    assert "the config that the weights were pretrained with" in summary
+
+
 def test_the_quickstart_of_spacy_is_told_what_it_misses(tmp_path: Path) -> None:
     path = tmp_path / "quickstart.cfg"
     arguments = ["init", "config", str(path), "--pipeline", "lstm_tagger"]

@@ -75,6 +75,20 @@ def _check_pretraining(msg: Printer, tagger: TaggerData) -> List[str]:
     ]
 
 
+def _check_pretrained(msg: Printer, tagger: TaggerData) -> List[str]:
+    weights = tagger.training.ignored_weights
+    if weights is None:
+        return []
+    msg.warn(
+        f"[initialize] init_tok2vec ({weights}) is not read: [pretraining] is empty"
+    )
+    return [
+        "Train with the config that the weights were pretrained with, which has a "
+        "[pretraining] section and the same vocabulary. spaCy says nothing, and the "
+        "encoder starts at random."
+    ]
+
+
 def _check_averages(msg: Printer, tagger: TaggerData) -> List[str]:
     if tagger.training.use_averages or not tagger.training.is_constant:
         return []
@@ -143,6 +157,7 @@ def _check_patience(msg: Printer, tagger: TaggerData) -> List[str]:
 CHECKS: List[Check] = [
     _check_dropout,
     _check_pretraining,
+    _check_pretrained,
     _check_averages,
     _check_learn_rate,
     _check_batches,

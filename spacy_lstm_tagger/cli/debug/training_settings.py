@@ -16,6 +16,8 @@ class TrainingSettings:
 
     dropout (float): The dropout of the training.
     pretraining_dropout (Optional[float]): That of the pretraining, None for none.
+    ignored_weights (Optional[str]): The file of pretrained weights that spaCy does not
+        read, since the config has no pretraining. None for none.
     dropout_times (Dict[str, float]): `input_dropout` and `layer_dropout` of the
         encoder. Empty if it is not ours.
     learn_rate (Optional[float]): The learning rate, or the highest of a schedule. None
@@ -34,6 +36,7 @@ class TrainingSettings:
 
     dropout: float
     pretraining_dropout: Optional[float]
+    ignored_weights: Optional[str]
     dropout_times: Dict[str, float]
     learn_rate: Optional[float]
     is_constant: bool
@@ -54,9 +57,12 @@ def read_training_settings(config: Config, owner: str) -> TrainingSettings:
     training = config["training"]
     encoder = _find_encoder(config["components"][owner]) or {}
     rate = training["optimizer"].get("learn_rate")
+    pretraining = config.get("pretraining", {})
+    weights = config["initialize"]["init_tok2vec"]
     return TrainingSettings(
         dropout=training["dropout"],
-        pretraining_dropout=config.get("pretraining", {}).get("dropout"),
+        pretraining_dropout=pretraining.get("dropout"),
+        ignored_weights=None if pretraining else weights,
         dropout_times={
             name: encoder[name]
             for name in ("input_dropout", "layer_dropout")
