@@ -109,7 +109,6 @@ DEFAULT_LSTM_TAGGER_MODEL = Config().from_str(default_model_config)["model"]
         "alternatives_attribute": None,
         "n_alternatives": 3,
         "allowed_tags_attribute": "allowed_tags",
-        "teacher_attribute": None,
     },
     default_score_weights={
         "tag_acc": 1.0,
@@ -133,7 +132,6 @@ def make_lstm_tagger(
     alternatives_attribute: Optional[str],
     n_alternatives: int,
     allowed_tags_attribute: Optional[str],
-    teacher_attribute: Optional[str],
 ) -> "LSTMTagger":
     """Construct a part-of-speech tagger around an LSTM.
 
@@ -156,10 +154,6 @@ def make_lstm_tagger(
     allowed_tags_attribute (Optional[str]): The custom attribute of documents that says
         which tags their tokens may have: a mapping from positions of tokens to lists
         of tags. None for none.
-    teacher_attribute (Optional[str]): The custom attribute of tokens that has, in
-        training data that `lstm-tagger annotate` made, the probabilities that the
-        teacher gives: these are learned then, instead of the tag alone. None to learn
-        the tag. Not with a CRF.
     """
     return LSTMTagger(
         nlp.vocab,
@@ -175,7 +169,6 @@ def make_lstm_tagger(
         alternatives_attribute=alternatives_attribute,
         n_alternatives=n_alternatives,
         allowed_tags_attribute=allowed_tags_attribute,
-        teacher_attribute=teacher_attribute,
     )
 
 
@@ -217,7 +210,6 @@ class LSTMTagger(Tagger):
         alternatives_attribute: Optional[str] = None,
         n_alternatives: int = 3,
         allowed_tags_attribute: Optional[str] = "allowed_tags",
-        teacher_attribute: Optional[str] = None,
         **settings: Any,
     ) -> None:
         """Initialize the tagger. The arguments are those of `make_lstm_tagger`, and
@@ -247,14 +239,7 @@ class LSTMTagger(Tagger):
         self.confidence_attribute = confidence_attribute
         self.alternatives_attribute = alternatives_attribute
         self.n_alternatives = n_alternatives
-        if teacher_attribute is not None and model.has_ref("crf"):
-            raise ValueError(
-                f"[{name}] Can't train a CRF with 'teacher_attribute = "
-                f"{teacher_attribute!r}': it learns no probabilities of single tokens. "
-                f"Set it to null, and it learns the teacher's tags."
-            )
         self.allowed_tags_attribute = allowed_tags_attribute
-        self.teacher_attribute = teacher_attribute
         self.cfg["tag_dictionary"] = {}
         self.cfg["tag_dictionary_lower"] = False
         self._allowed_forms: Optional[AllowedForms] = None
@@ -688,7 +673,6 @@ class LSTMTagger(Tagger):
                 self.labels,
                 self.cfg["neg_prefix"],
                 self.allowed_tags_attribute,
-                self.teacher_attribute,
             )
         except UnknownTagError as error:
             raise ValueError(

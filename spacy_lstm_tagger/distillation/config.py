@@ -10,7 +10,6 @@ from spacy.util import dict_to_dot
 from thinc.api import Config
 
 from ..tags.negation import split_negation
-from .teacher import TEACHER_TAGS
 
 SHUFFLE_BUFFER = 2000
 BUILD_VOCABULARY = "spacy_lstm_tagger.build_vocabulary.v1"
@@ -145,12 +144,6 @@ def _check(config: Config, names: List[str]) -> None:
             f"data. Set it to null."
         )
     for name in names:
-        attribute = config["components"][name]["teacher_attribute"]
-        if attribute not in (None, TEACHER_TAGS):
-            raise ValueError(
-                f"[components.{name}] 'teacher_attribute = {attribute!r}' is not where "
-                f"a teacher's tags are: set it to '{TEACHER_TAGS}', or to null."
-            )
         settings = config["initialize"]["components"].get(name, {})
         if settings.get("tag_dictionary_min_count") is not None:
             raise ValueError(

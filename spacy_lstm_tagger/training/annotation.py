@@ -1,13 +1,12 @@
 """The tags of predicted tokens, as training data knows them."""
 
 from dataclasses import dataclass
-from typing import Dict, Iterable, Optional, Sequence
+from typing import Iterable, Optional, Sequence
 
 import numpy
 from numpy.typing import NDArray
 from spacy.training import Example
 
-from ..tags.attributes import read_alternatives
 from ..tags.constraints import allowed_by_user, lift_impossible
 from ..tags.negation import split_negation
 
@@ -24,14 +23,10 @@ class Annotation:
         where nothing is known. *Shape:* (n_tokens, n_labels)
     excluded (NDArray[numpy.int64]): The tag that each token is known not to have, or
         -1. *Shape:* (n_tokens,)
-    taught (Optional[NDArray[numpy.float32]]): The probabilities that a teacher gives
-        the tags, which sum to 1, or to 0 where it says nothing. None if there is no
-        teacher. *Shape:* (n_tokens, n_labels)
     """
 
     evidence: NDArray[numpy.bool_]
     excluded: NDArray[numpy.int64]
-    taught: Optional[NDArray[numpy.float32]] = None
 
 
 def read_annotation(
@@ -39,7 +34,6 @@ def read_annotation(
     labels: Sequence[str],
     neg_prefix: str,
     allowed_tags_attribute: Optional[str],
-    teacher_attribute: Optional[str] = None,
 ) -> Annotation:
     """Read the annotation of examples: the tags, and for tokens without one the tags
     that the reference allows.
@@ -49,8 +43,6 @@ def read_annotation(
     neg_prefix (str): The prefix of a tag that a token does not have.
     allowed_tags_attribute (Optional[str]): The custom attribute of references that has
         the tags that they allow, or None if there is none.
-    teacher_attribute (Optional[str]): The custom attribute of tokens of references that
-        has the tags that a teacher finds possible, or None if there is none.
     RAISES (UnknownTagError): If there is another tag.
     """
     examples = list(examples)
@@ -73,12 +65,7 @@ def read_annotation(
     tokens = numpy.flatnonzero(ruled_out >= 0)
     if len(labels) > 1:
         evidence[tokens, ruled_out[tokens]] = False
-    taught = None
-    if teacher_attribute is not None:
-        taught = numpy.concatenate(
-            [_read_teacher(eg, positions, teacher_attribute) for eg in examples]
-        )
-    return Annotation(lift_impossible(evidence), ruled_out, taught)
+    return Annotation(lift_impossible(evidence), ruled_out)
 
 
 def _restrict(evidence: NDArray[numpy.bool_], certain: NDArray[numpy.int64]) -> None:
@@ -99,21 +86,3 @@ def _allowed(
         for token in numpy.flatnonzero(alignment.lengths == 1):
             allowed[token] = given[alignment[int(token)][0]]
     return allowed
-
-
-def _read_teacher(
-    example: Example, positions: Dict[str, int], attribute: str
-) -> NDArray[numpy.float32]:
-    """Read what a teacher knows of the predicted tokens that have a tag. Tags that the
-    student does not have are left out."""
-    taught = numpy.zeros((len(example.predicted), len(positions)), dtype="float32")
-    found = read_alternatives(example.reference, attribute)
-    alignment = example.alignment.x2y
-    for token in numpy.flatnonzero(alignment.lengths == 1):
-        source = int(alignment[int(token)][0])
-        if example.reference[source].tag:
-            for tag, probability in found[source] or []:
-                if tag in positions:
-                    taught[token, positions[tag]] = probability
-    totals = taught.sum(axis=1, keepdims=True)
-    return numpy.divide(taught, totals, out=taught, where=totals > 0.0)

@@ -52,8 +52,6 @@ def softmax_loss(
         None if domain is None else ops.asarray2f(cast(Any, domain)),
         label_smoothing=label_smoothing,
     )
-    if annotation.taught is not None:
-        imitate(gradient, flat, ops.asarray2f(cast(Any, annotation.taught)))
     tokens: Any = numpy.flatnonzero(annotation.excluded >= 0)
     excluded: Any = annotation.excluded[tokens]
     exclude_tags(gradient, flat, ops.asarray1i(tokens), ops.asarray1i(excluded))
@@ -113,19 +111,6 @@ def exclude_tags(
     """
     gradient[tokens] = 0.0
     gradient[tokens, tags] = probabilities[tokens, tags]
-
-
-def imitate(gradient: Floats2d, probabilities: Floats2d, taught: Floats2d) -> None:
-    """Change the gradient of tokens that a teacher has tagged: what is wanted is the
-    teacher's probabilities (Hinton et al., 2015), without label smoothing.
-
-    gradient (Floats2d): Changed in place. *Shape:* (n_tokens, n_labels)
-    probabilities (Floats2d): *Shape:* (n_tokens, n_labels)
-    taught (Floats2d): The probabilities that the teacher gives, or zeros.
-        *Shape:* (n_tokens, n_labels)
-    """
-    is_taught: Any = taught.any(axis=1)
-    gradient[is_taught] = probabilities[is_taught] - taught[is_taught]
 
 
 def _normalize(weights: Floats2d, support: Floats2d) -> Floats2d:

@@ -2,7 +2,7 @@
 
 import copy
 from pathlib import Path
-from typing import Any, Dict, Optional
+from typing import Any, Dict
 
 import pytest
 import spacy
@@ -14,7 +14,6 @@ from spacy.vocab import Vocab
 from thinc.api import Config
 
 from spacy_lstm_tagger.distillation.config import collect_tags, make_student_config
-from spacy_lstm_tagger.distillation.teacher import TEACHER_TAGS
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = [
@@ -86,16 +85,6 @@ def test_other_settings_of_initialization_are_kept() -> None:
     assert found["tag_dictionary_lower"] is True
 
 
-@pytest.mark.parametrize("attribute", [None, TEACHER_TAGS])
-def test_a_student_learns_tags_or_probabilities_as_its_config_says(
-    attribute: Optional[str],
-) -> None:
-    config = make_config()
-    config["components"]["lstm_tagger"]["teacher_attribute"] = attribute
-    component = make_student(config)["components"]["lstm_tagger"]
-    assert component["teacher_attribute"] == attribute
-
-
 def test_another_name_of_the_training_corpus_is_found() -> None:
     config = make_config()
     config["corpora"]["other"] = config["corpora"].pop("train")
@@ -157,10 +146,6 @@ def with_stream(config: Config) -> None:
     config["training"]["max_epochs"] = -1
 
 
-def with_other_attribute(config: Config) -> None:
-    config["components"]["lstm_tagger"]["teacher_attribute"] = "teacher"
-
-
 def with_collected_dictionary(config: Config) -> None:
     settings = config["initialize"]["components"].setdefault("lstm_tagger", {})
     settings["tag_dictionary_min_count"] = 3
@@ -181,7 +166,6 @@ REFUSED: Dict[Any, str] = {
     with_callback: "before_init. is taken",
     with_other_corpus: "'train_corpus = elsewhere.train' names no section",
     with_stream: "streamed .'max_epochs = -1'",
-    with_other_attribute: "'teacher_attribute = 'teacher'' is not where",
     with_collected_dictionary: "'tag_dictionary_min_count' counts in a sample",
     with_missing_corpus: "'train_corpus = corpora.missing' names no section",
 }
