@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Set, Tuple
 
+import numpy
+from spacy.attrs import TAG
 from spacy.tokens import Doc, DocBin
 from spacy.vocab import Vocab
 
@@ -111,7 +113,7 @@ def annotate_file(
         if not file.exists():
             docs = _annotate_by_length(texts, annotate)
             n_words = sum(map(len, docs))
-            n_tagged = sum(token.tag != 0 for doc in docs for token in doc)
+            n_tagged = sum(int(numpy.count_nonzero(doc.to_array(TAG))) for doc in docs)
             with replace_whole(file) as temporary:
                 DocBin(docs=docs, store_user_data=True).to_disk(temporary)
             _record_file(path, output_dir)
